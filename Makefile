@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a person types. The building itself happens in the Debian root, where
+# scripts/build.mk is the makefile; only load, unload and install are for the
+# machine that runs make.
+
+MAKEFLAGS += --no-print-directory
+JOBS ?= $(shell nproc)
+KDIR ?= /lib/modules/$(shell uname -r)/build
+build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
+
+.PHONY: all modules user selftests demo check check-debug lint clean help
+.PHONY: host-module load unload install
+
+all: root
+	@$(build) all
+
+# Part of the whole, for whoever works on that part.
+modules user selftests: root
+	@$(build) $@
+
+.PHONY: root
+root:
+	@scripts/root > /dev/null
+
+demo: root
+	@$(build) demo-parts
+	@scripts/demo
+
+check:
+	@scripts/check
+
+check-debug:
+	@scripts/check debug
+
+lint: root
+	@scripts/lint
+
+clean:
+	rm -rf build
+
+# On a machine with the headers of its own kernel.
+host-module:
+	@scripts/kbuild '$(KDIR)' build/host
+
+load: host-module
+	insmod build/host/lanes.ko
+
+unload:
+	rmmod lanes
+
+install: host-module
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/build/host/obj' modules_install INSTALL_MOD_DIR=extra
+	depmod -a
+
+help:
+	@echo 'make             lanes.ko for each kernel, lanesd, tools, tests (in build/)'
+	@echo 'make demo        plain, SO_REUSEPORT and lanes side by side, in a VM'
+	@echo 'make check       all tests on each kernel, a subset on the debug kernel'
+	@echo 'make check-debug all tests on the debug kernel'
+	@echo 'make lint        checkpatch, sparse, kernel-doc, shellcheck, clang-format'
+	@echo 'make clean       remove build/ (the root and the debug kernel stay cached)'
+	@echo 'make load        build for the running kernel and insmod; KDIR=HEADERS'
+	@echo 'make unload      rmmod;  make install: into /lib/modules'
+	@echo
+	@echo 'scripts/vm [-k SERIES] [-c CPUS] [-m MEM] -- COMMAND   run COMMAND in a VM'
+	@echo 'Root and debug kernel are cached in $$LANES_CACHE (~/.cache/lanes).'

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The makefile of the inside: runs in the Debian root, from the tree's top.
+
+MAKEFLAGS += --no-print-directory
+BUILD := $(CURDIR)/build
+export BUILD
+SERIES := $(shell awk '!/^\#/ && NF == 2 { print $$1 }' scripts/KERNELS)
+release = $(shell awk '$$1 == "$(1)" { print $$2 }' /etc/lanes-kernels)
+# Directories too: a removed source must rebuild the module.
+sources := $(shell find kmod) scripts/kbuild /etc/lanes-kernels
+modules := $(SERIES:%=build/%/lanes.ko)
+
+.PHONY: all modules user selftests demo-parts debug unit
+all: modules user selftests
+
+modules: $(modules)
+
+$(modules): build/%/lanes.ko: $(sources)
+	@echo "  MODULE  $*"
+	@+scripts/kbuild /lib/modules/$(call release,$*)/build build/$* V=$(V) > build/$*.log 2>&1 || \
+		{ cat build/$*.log >&2; exit 1; }
+	@grep -A12 'warning:' build/$*.log >&2 || :
+
+$(modules) build/debug/lanes.ko: | build
+build:
+	@mkdir -p $@
+
+# The debug kernel's headers come as DEBUG_HEADERS: scripts/debug-kernel
+# knows where they are.
+debug: build/debug/lanes.ko
+build/debug/lanes.ko: $(sources) $(DEBUG_HEADERS)/Makefile
+	@echo "  MODULE  debug"
+	@+scripts/kbuild $(DEBUG_HEADERS) build/debug V=$(V) > build/debug.log 2>&1 || \
+		{ cat build/debug.log >&2; exit 1; }
+	@grep -A12 'warning:' build/debug.log >&2 || :
+
+user selftests:
+	@$(MAKE) -C $@ BUILD=$(BUILD) all
+
+demo-parts: build/6.12/lanes.ko user
+
+unit: user
+	@$(MAKE) -C user BUILD=$(BUILD) check
