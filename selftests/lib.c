@@ -400,3 +400,17 @@ long netstat(const char *counter)
 	fclose(f);
 	return found;
 }
+
+int time_wait_sockets(void)
+{
+	FILE *f = fopen("/proc/net/sockstat", "re");
+	char line[200];
+	int nr = -1;
+
+	ASSERT(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "TCP: inuse %*d orphan %*d tw %d", &nr) == 1)
+			break;
+	fclose(f);
+	return nr;
+}

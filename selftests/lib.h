@@ -106,5 +106,6 @@ void lo_up(void);
 void write_sysctl(const char *name, const char *value);
 bool sysctl_exists(const char *name);
 long netstat(const char *counter);
+int time_wait_sockets(void);
 
 #endif
