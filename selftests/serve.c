@@ -184,17 +184,19 @@ void workers_start(struct worker *workers, int nr, bool processes)
 {
 	for (struct worker *w = workers; w < workers + nr; w++) {
 		pthread_t thread;
+		pid_t pid;
 
 		set_nonblock(w->listen_fd, w->mode != SERVE_BLOCKING);
 		if (!processes) {
 			ASSERT_EQ(pthread_create(&thread, NULL, serve, w), 0);
 			continue;
 		}
-		w->pid = MUST(fork());
-		if (!w->pid) {
+		pid = MUST(fork());
+		if (!pid) {
 			serve(w);
 			_exit(0);
 		}
+		w->pid = pid;
 	}
 }
 
@@ -256,6 +258,18 @@ static void read_answer(struct client *c, int fd, double since_ms)
 	close(fd);
 }
 
+/* The last connection from this port may still be in LAST_ACK. */
+static int dial_again(const struct client *c)
+{
+	double until_ms = now_ms() + slow_ms(CLIENT_TIMEOUT_S * 1000);
+	int fd;
+
+	do {
+		fd = dial_from_port(c->to, c->port);
+	} while (fd < 0 && errno == EADDRNOTAVAIL && now_ms() < until_ms);
+	return fd;
+}
+
 static void *client_run(void *arg)
 {
 	struct client *c = arg;
@@ -266,7 +280,7 @@ static void *client_run(void *arg)
 	pin(c->cpu);
 	for (int done = 0; done < c->count; done += window) {
 		for (int i = 0; i < window && done + i < c->count; i++) {
-			fds[i] = dial_from_port(c->to, c->port);
+			fds[i] = dial_again(c);
 			since_ms[i] = now_ms();
 			if (fds[i] < 0)
 				note_failure(c);
