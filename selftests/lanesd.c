@@ -401,7 +401,7 @@ TEST(lanesd__slow_reader_is_paused)
 /* More connections than descriptors: the rest wait, at no CPU's cost. */
 TEST(lanesd__want_of_descriptors_only_delays)
 {
-	enum { NR = 24 };
+	enum { NR = 40 };
 	int fds[NR], free_fds, served = 0;
 	struct server s;
 	struct totals t;
