@@ -91,36 +91,17 @@ static const struct asker askers[] = {
 	for (const struct asker *a = askers; \
 	     a < askers + sizeof(askers) / sizeof(*askers); a++)
 
-/* A worker of the test that is registered on @cpu and never takes anything. */
-static void *hold_lane(void *arg)
-{
-	struct worker *w = arg;
-	struct epoll_event event = { .events = EPOLLIN };
-	int epfd;
-
-	pin(w->cpu);
-	epfd = MUST(epoll_create1(EPOLL_CLOEXEC));
-	MUST(epoll_ctl(epfd, EPOLL_CTL_ADD, w->listen_fd, &event));
-	epoll_wait(epfd, &event, 1, 0);
-	w->served = 1;
-	while (!w->stop)
-		usleep(2000);
-	close(epfd);
-	return NULL;
-}
-
-/* One connection, queued there; the holder (if any) is told to stop by us. */
+/* One connection, queued there; the holder is told to stop by the caller. */
 static int queue_at(int fd, const struct endpoint *to, enum place place,
 		    struct worker *holder)
 {
 	int client;
 
-	*holder = (struct worker){ .listen_fd = fd, .cpu = place == OWN_LANE ? 0 : 1 };
+	*holder = (struct worker){ .listen_fd = fd, .mode = SERVE_NEVER,
+				   .cpu = place == OWN_LANE ? 0 : 1 };
 	if (place != GLOBAL) {
-		pthread_t thread;
-
-		ASSERT_EQ(pthread_create(&thread, NULL, hold_lane, holder), 0);
-		ASSERT(WITHIN(2000, *(volatile int *)&holder->served));
+		workers_start(holder, 1, false);
+		workers_settle(holder, 1);
 	}
 	client = dial_on(holder->cpu, to);
 	ASSERT_EQ(queued_within(fd, 1, 1000), 1);

@@ -12,6 +12,7 @@
 
 const char *const serve_mode_name[] = {
 	"blocking", "poll", "epoll_lt", "epoll_et", "epoll_exclusive", "uring",
+	"never",
 };
 
 static void stay_stuck(enum stuck stuck)
@@ -92,6 +93,17 @@ static void serve_epoll(struct worker *w)
 	close(epfd);
 }
 
+static void serve_never(struct worker *w)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epfd = MUST(epoll_create1(EPOLL_CLOEXEC));
+
+	MUST(epoll_ctl(epfd, EPOLL_CTL_ADD, w->listen_fd, &event));
+	while (!w->stop)
+		epoll_wait(epfd, &event, 1, 5);
+	close(epfd);
+}
+
 static void arm_accept(struct io_uring *ring, int fd)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
@@ -152,6 +164,9 @@ static void *serve(void *arg)
 		break;
 	case SERVE_URING:
 		serve_uring(w);
+		break;
+	case SERVE_NEVER:
+		serve_never(w);
 		break;
 	default:
 		serve_epoll(w);

@@ -14,7 +14,9 @@ enum serve_mode {
 	SERVE_EPOLL_ET,
 	SERVE_EPOLL_EXCLUSIVE,
 	SERVE_URING,
-	NR_SERVE_MODES
+	NR_SERVE_MODES,
+	/* Waits bound to its lane like an epoll server, yet takes nothing. */
+	SERVE_NEVER = NR_SERVE_MODES
 };
 extern const char *const serve_mode_name[];
 

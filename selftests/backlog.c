@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The backlog given to listen() bounds all queues together, and what ss(8)
+ * shows is their sum.
+ */
+#define _GNU_SOURCE
+#include "serve.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FLOOD 40
+#define ALL_CPUS -1
+
+/* Dials without waiting, from one CPU or from all in turn. */
+static void flood(const struct endpoint *to, int cpu, int clients[FLOOD])
+{
+	for (int i = 0; i < FLOOD; i++) {
+		pin(cpu == ALL_CPUS ? i % nr_cpus() : cpu);
+		clients[i] = MUST(socket(to->addr.ss_family,
+					 SOCK_STREAM | SOCK_NONBLOCK |
+					 SOCK_CLOEXEC, 0));
+		if (connect(clients[i], (struct sockaddr *)&to->addr, to->len))
+			ASSERT_EQ(errno, EINPROGRESS);
+	}
+	unpin();
+}
+
+static void hang_up_all(int clients[FLOOD])
+{
+	for (int i = 0; i < FLOOD; i++)
+		hang_up(clients[i]);
+}
+
+static int take_all(int fd)
+{
+	int taken = 0, child;
+
+	while ((child = accept_nowait(fd)) >= 0) {
+		taken++;
+		close(child);
+	}
+	ASSERT_EQ(errno, EAGAIN);
+	return taken;
+}
+
+/* On a stock socket, or with lanes that keep what is queued. */
+enum kind { STOCK, LANES_GLOBAL, LANES_LOCAL, NR_KINDS };
+static const char *const kind_name[] = { "stock", "global", "lanes" };
+
+static int listen_kind(enum kind kind, int backlog, struct endpoint *to)
+{
+	if (kind == STOCK)
+		return listen_stock(V4, backlog, to);
+	return listen_lanes(V4, backlog, to);
+}
+
+static struct worker *hold(int fd, enum kind kind)
+{
+	struct worker *workers;
+
+	if (kind != LANES_LOCAL)
+		return NULL;
+	workers = workers_per_cpu(fd, SERVE_NEVER);
+	workers_start(workers, nr_cpus(), false);
+	workers_settle(workers, nr_cpus());
+	return workers;
+}
+
+static void release(struct worker *workers)
+{
+	for (int cpu = 0; workers && cpu < nr_cpus(); cpu++)
+		workers[cpu].stop = true;
+}
+
+static int admitted(enum kind kind, int backlog, int from_cpu)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	struct worker *workers;
+	struct endpoint to;
+	int clients[FLOOD], fd, nr;
+
+	fd = listen_kind(kind, backlog, &to);
+	workers = hold(fd, kind);
+	flood(&to, from_cpu, clients);
+	sleep_ms(slow_ms(30));
+	if (kind == STOCK || plain()) {
+		MUST(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len));
+		nr = info.tcpi_unacked;
+	} else {
+		nr = lanes_info(fd).queued;
+	}
+	release(workers);
+	hang_up_all(clients);
+	close(fd);
+	return nr;
+}
+
+static void compare_admitted(enum kind kind, int from_cpu)
+{
+	static const int backlogs[] = { 0, 1, 7, 16 };
+
+	for (int i = 0; i < 4; i++) {
+		int stock = admitted(STOCK, backlogs[i], from_cpu);
+		int nr = admitted(kind, backlogs[i], from_cpu);
+
+		harness_diag("backlog %d: stock %d, %s %d", backlogs[i], stock,
+			     kind_name[kind], nr);
+		CHECK_EQ(stock, backlogs[i] + 1);
+		CHECK_OP(nr, >=, stock);
+		/* The CPUs read each other's counts without a lock. */
+		CHECK_OP(nr, <=, stock + nr_cpus());
+	}
+}
+
+TEST(backlog__global)
+{
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_syncookies", "0");
+	compare_admitted(LANES_GLOBAL, ALL_CPUS);
+}
+
+TEST(backlog__lanes)
+{
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_syncookies", "0");
+	compare_admitted(LANES_LOCAL, ALL_CPUS);
+}
+
+TEST(backlog__one_lane)
+{
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_syncookies", "0");
+	compare_admitted(LANES_LOCAL, nr_cpus() - 1);
+}
+
+TEST(backlog__with_cookies)
+{
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_syncookies", "1");
+	compare_admitted(LANES_LOCAL, ALL_CPUS);
+}
+
+/* Dialled by many threads at once, the bound still holds. */
+TEST(backlog__concurrent)
+{
+	enum { BACKLOG = 16 };
+	struct endpoint to;
+	int fd, nr;
+
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_syncookies", "0");
+	fd = listen_lanes(V4, BACKLOG, &to);
+	hold(fd, LANES_LOCAL);
+	for (int cpu = 0; cpu < nr_cpus(); cpu++) {
+		if (MUST(fork()))
+			continue;
+		flood(&to, cpu, (int[FLOOD]){});
+		for (;;)
+			pause();
+	}
+	queued_within(fd, BACKLOG + 1, 1000);
+	sleep_ms(slow_ms(100));
+	nr = queued_within(fd, BACKLOG + 1, 0);
+	CHECK_OP(nr, >=, BACKLOG + 1);
+	CHECK_OP(nr, <=, BACKLOG + 1 + nr_cpus());
+}
+
+TEST(backlog__listen_again)
+{
+	static const int again[] = { 20, 4 };
+	struct endpoint to;
+	int fd, clients[FLOOD];
+
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_syncookies", "0");
+	for (int i = 0; i < 2; i++) {
+		int nr;
+
+		fd = listen_lanes(V4, 9, &to);
+		hold(fd, LANES_LOCAL);
+		MUST(listen(fd, again[i]));
+		if (!plain())
+			CHECK_EQ(lanes_info(fd).backlog, again[i]);
+		flood(&to, ALL_CPUS, clients);
+		nr = queued_within(fd, again[i] + 1, 200);
+		CHECK_OP(nr, >=, again[i] + 1);
+		CHECK_OP(nr, <=, again[i] + 1 + nr_cpus());
+		hang_up_all(clients);
+		close(fd);
+	}
+}
+
+/* Recv-Q and Send-Q of the listener, as ss(8) shows them. */
+static bool ss_shows(int port, int recv_q, int send_q)
+{
+	char command[100], line[300] = "";
+	int shown_recv = -1, shown_send = -1;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "ss -Hltn sport = :%d", port);
+	f = popen(command, "r");
+	ASSERT(f);
+	if (fgets(line, sizeof(line), f))
+		sscanf(line, "%*s %d %d", &shown_recv, &shown_send);
+	if (pclose(f) == 127 << 8)
+		SKIP("ss: not installed");
+	return shown_recv == recv_q && shown_send == send_q;
+}
+
+TEST(recv_q__true_within_100_ms)
+{
+	for (enum kind kind = STOCK; kind < NR_KINDS; kind++) {
+		struct worker *workers;
+		struct endpoint to;
+		int fd = listen_kind(kind, 64, &to), clients[FLOOD];
+		int port = port_of(&to);
+		double start_ms = now_ms(), ss_ms, took_ms;
+
+		ss_shows(port, 0, 64);
+		ss_ms = now_ms() - start_ms;
+		workers = hold(fd, kind);
+		flood(&to, ALL_CPUS, clients);
+		start_ms = now_ms();
+		CHECK(WITHIN(1000, ss_shows(port, FLOOD, 64)));
+		took_ms = now_ms() - start_ms;
+		/* Two runs of ss: the one that came too early, and the last. */
+		CHECK_OP(took_ms, <=, slow_ms(100) + 2 * ss_ms);
+		/* Everything is open to everybody by then. */
+		if (kind == LANES_LOCAL)
+			sleep_ms(SPILL_MS + slow_ms(50));
+		CHECK_EQ(take_all(fd), FLOOD);
+		start_ms = now_ms();
+		CHECK(WITHIN(1000, ss_shows(port, 0, 64)));
+		harness_diag("%s: true after %.0f ms, again after %.0f ms, ss takes %.0f ms",
+			     kind_name[kind], took_ms, now_ms() - start_ms, ss_ms);
+		CHECK_OP(now_ms() - start_ms, <=, slow_ms(100) + 2 * ss_ms);
+		release(workers);
+		hang_up_all(clients);
+		close(fd);
+	}
+}
+
+/* Who came too early is served once there is room. */
+TEST_TIMEOUT(overflow__drained_later, 60)
+{
+	enum { NR = 24 };
+	struct client clients[NR];
+	struct worker *workers;
+	struct endpoint to;
+	int fd, served = 0;
+	pid_t pid;
+
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_syncookies", "0");
+	fd = listen_lanes(V4, 4, &to);
+	pid = MUST(fork());
+	if (!pid) {
+		/* Too late for the first attempt of most. */
+		sleep_ms(slow_ms(300));
+		workers = workers_per_cpu(fd, SERVE_EPOLL_LT);
+		workers_start(workers, nr_cpus(), false);
+		for (;;)
+			pause();
+	}
+	for (int i = 0; i < NR; i++)
+		clients[i] = (struct client){ .to = &to, .cpu = i % nr_cpus(),
+					      .count = 1 };
+	clients_run(clients, NR);
+	for (int i = 0; i < NR; i++)
+		served += clients[i].served;
+	CHECK_EQ(served, NR);
+	CHECK_OP(netstat("ListenOverflows"), >, 0);
+}
+
+/*
+ * Handshakes held half-open by TCP_DEFER_ACCEPT all complete into a queue that
+ * has become too short meanwhile: what does not fit is reset.
+ */
+static int count_resets(enum kind kind)
+{
+	struct timeval short_wait = { .tv_usec = 300000 };
+	struct endpoint to;
+	int fd, clients[FLOOD], resets = 0, defer_s = 10;
+
+	fd = bound_socket(V4, &to);
+	MUST(setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s,
+			sizeof(defer_s)));
+	MUST(listen(fd, 4 * FLOOD));
+	if (kind != STOCK)
+		MUST(lanes_attach(fd));
+	hold(fd, kind);
+	for (int i = 0; i < FLOOD; i++)
+		clients[i] = dial_on(i % nr_cpus(), &to);
+	MUST(listen(fd, 8));
+	for (int i = 0; i < FLOOD; i++) {
+		pin(i % nr_cpus());
+		MUST(send(clients[i], "x", 1, 0));
+	}
+	unpin();
+	sleep_ms(slow_ms(50));
+	for (int i = 0; i < FLOOD; i++) {
+		char byte;
+
+		MUST(setsockopt(clients[i], SOL_SOCKET, SO_RCVTIMEO,
+				&short_wait, sizeof(short_wait)));
+		if (recv(clients[i], &byte, 1, MSG_DONTWAIT) < 0 &&
+		    errno == ECONNRESET)
+			resets++;
+	}
+	hang_up_all(clients);
+	close(fd);
+	return resets;
+}
+
+TEST(overflow__abort)
+{
+	int stock;
+
+	fresh_netns();
+	write_sysctl("net.ipv4.tcp_abort_on_overflow", "1");
+	stock = count_resets(STOCK);
+	CHECK_EQ(stock, FLOOD - 9);
+	for (enum kind kind = LANES_GLOBAL; kind < NR_KINDS; kind++) {
+		int resets = count_resets(kind);
+
+		harness_diag("stock %d resets, %s %d", stock, kind_name[kind],
+			     resets);
+		CHECK_OP(resets, <=, stock);
+		CHECK_OP(resets, >=, stock - nr_cpus());
+	}
+}
