@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only place that knows that kernels differ. Each LANES_HAVE_* comes
+ * from a probe in Kbuild; what follows gives older kernels the newest form.
+ */
+#ifndef _LANES_COMPAT_H
+#define _LANES_COMPAT_H
+
+#include <linux/ipv6.h>
+#include <linux/net.h>
+#include <linux/sysctl.h>
+#include <linux/tcp.h>
+#include <linux/timer.h>
+#include <net/inet_common.h>
+#include <net/inet_hashtables.h>
+#include <net/inet_sock.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+
+#ifdef LANES_HAVE_PROTO_ACCEPT_ARG
+#define lanes_inet_accept(sock, newsock, arg) inet_accept(sock, newsock, arg)
+#define lanes_ops_accept(ops, sock, newsock, arg) \
+	((ops)->accept(sock, newsock, arg))
+#define LANES_ACCEPT_OP(name, core)					\
+static int name(struct socket *sock, struct socket *newsock,		\
+		struct proto_accept_arg *arg)				\
+{									\
+	return core(sock, newsock, arg);				\
+}
+#else
+struct proto_accept_arg {
+	int flags;
+	int err;
+	int is_empty;
+	bool kern;
+};
+
+#define lanes_inet_accept(sock, newsock, arg) \
+	inet_accept(sock, newsock, (arg)->flags, (arg)->kern)
+#define lanes_ops_accept(ops, sock, newsock, arg) \
+	((ops)->accept(sock, newsock, (arg)->flags, (arg)->kern))
+#define LANES_ACCEPT_OP(name, core)					\
+static int name(struct socket *sock, struct socket *newsock, int flags,	\
+		bool kern)						\
+{									\
+	struct proto_accept_arg arg = { .flags = flags, .kern = kern };	\
+									\
+	return core(sock, newsock, &arg);				\
+}
+#endif
+
+#ifdef LANES_HAVE_LOOKUP_HASHINFO
+#define LANES_HASHINFO(net) (net)->ipv4.tcp_death_row.hashinfo,
+#else
+#define LANES_HASHINFO(net)
+#endif
+
+#ifndef LANES_HAVE_SOCKADDR_UNSIZED
+#define sockaddr_unsized sockaddr
+#endif
+
+#ifndef LANES_HAVE_TIMER_DELETE_SYNC
+#define timer_delete_sync(timer) del_timer_sync(timer)
+#endif
+
+/* A table of one entry, with an empty one behind for kernels that want it. */
+#ifdef LANES_HAVE_NET_SYSCTL_SZ
+#define lanes_register_net_sysctl(net, path, table) \
+	register_net_sysctl_sz(net, path, table, 1)
+#else
+#define lanes_register_net_sysctl(net, path, table) \
+	register_net_sysctl(net, path, table)
+#endif
+
+/*
+ * Make a kernel socket hold its netns as a user's does, so that the children
+ * it clones hold it too.
+ */
+static inline void lanes_sk_net_refcnt_upgrade(struct sock *sk)
+{
+#ifdef LANES_HAVE_SK_NET_REFCNT_UPGRADE
+	sk_net_refcnt_upgrade(sk);
+#else
+	sk->sk_net_refcnt = 1;
+	get_net_track(sock_net(sk), &sk->ns_tracker, GFP_KERNEL);
+	sock_inuse_add(sock_net(sk), 1);
+#endif
+}
+
+/* Copy the IP-level on/off options. */
+static inline void lanes_copy_inet_flags(struct sock *to, const struct sock *from)
+{
+#ifdef LANES_HAVE_INET_FLAGS
+	WRITE_ONCE(inet_sk(to)->inet_flags, READ_ONCE(inet_sk(from)->inet_flags));
+#else
+	inet_sk(to)->cmsg_flags = inet_sk(from)->cmsg_flags;
+	inet_sk(to)->recverr = inet_sk(from)->recverr;
+	inet_sk(to)->freebind = inet_sk(from)->freebind;
+	inet_sk(to)->hdrincl = inet_sk(from)->hdrincl;
+	inet_sk(to)->mc_loop = inet_sk(from)->mc_loop;
+	inet_sk(to)->transparent = inet_sk(from)->transparent;
+	inet_sk(to)->mc_all = inet_sk(from)->mc_all;
+	inet_sk(to)->nodefrag = inet_sk(from)->nodefrag;
+	inet_sk(to)->bind_address_no_port = inet_sk(from)->bind_address_no_port;
+	inet_sk(to)->recverr_rfc4884 = inet_sk(from)->recverr_rfc4884;
+#endif
+}
+
+/* Flow label leases are the listener's own. */
+static inline void lanes_clear_flow_labels(struct ipv6_pinfo *np)
+{
+#ifdef LANES_HAVE_NP_FL_LIST
+	RCU_INIT_POINTER(np->ipv6_fl_list, NULL);
+#endif
+}
+
+/* Does a TCP-AO key lie on the socket? */
+static inline bool lanes_has_ao(const struct sock *sk)
+{
+#if defined(LANES_HAVE_TCP_AO) && defined(CONFIG_TCP_AO)
+	return rcu_access_pointer(tcp_sk(sk)->ao_info);
+#else
+	return false;
+#endif
+}
+
+#endif /* _LANES_COMPAT_H */

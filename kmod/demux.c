@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SYN to lane: which bottom half a packet is for.
+ *
+ * A hook at the end of LOCAL_IN looks the port up in its CPU's own table.
+ * Only where an attached listener has the port it does the kernel's look-ups,
+ * in the kernel's order, and attaches what it finds to the packet, so that
+ * they replace the stock ones. If the kernel's choice among listeners
+ * (address, device, reuseport group, BPF) is a top half, the packet gets the
+ * bottom half of this CPU instead.
+ */
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/inet6_hashtables.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/netns/hash.h>
+
+#include "lanes.h"
+
+#define LANES_TABLE_SIZE BIT(LANES_TABLE_BITS)
+
+struct lanes_table {
+	struct hlist_head slot[LANES_TABLE_SIZE];
+};
+
+/* Attached listeners' lanes, each in the table of its CPU. Written under
+ * lanes_mutex, read under RCU.
+ */
+static DEFINE_PER_CPU(struct lanes_table *, lanes_tables);
+static DEFINE_MUTEX(lanes_mutex); /* see lanes.h */
+
+/* What the look-ups need of a packet. */
+struct lanes_packet {
+	struct sk_buff		*skb;
+	const struct tcphdr	*th;
+	struct net		*net;
+	unsigned int		offset;
+	u16			port;
+	bool			ipv6;
+};
+
+static unsigned int lanes_slot(const struct net *net, u16 port)
+{
+	return (port ^ net_hash_mix(net)) & (LANES_TABLE_SIZE - 1);
+}
+
+/* This CPU's lane of @top, or of any top half with that port. */
+static struct lanes_lane *lanes_lookup(const struct net *net, u16 port,
+				       const struct sock *top)
+{
+	struct lanes_table *table = __this_cpu_read(lanes_tables);
+	struct lanes_lane *lane;
+
+	hlist_for_each_entry_rcu(lane, &table->slot[lanes_slot(net, port)],
+				 node)
+		if (lane->port == port && sock_net(lane->top) == net &&
+		    (!top || lane->top == top))
+			return lane;
+	return NULL;
+}
+
+static struct sock *lanes_established(const struct lanes_packet *p)
+{
+	struct sk_buff *skb = p->skb;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (p->ipv6)
+		return __inet6_lookup_established(p->net, LANES_HASHINFO(p->net)
+				&ipv6_hdr(skb)->saddr, p->th->source,
+				&ipv6_hdr(skb)->daddr, p->port, inet6_iif(skb),
+				inet6_sdif(skb));
+#endif
+	return __inet_lookup_established(p->net, LANES_HASHINFO(p->net)
+			ip_hdr(skb)->saddr, p->th->source,
+			ip_hdr(skb)->daddr, p->port, inet_iif(skb),
+			inet_sdif(skb));
+}
+
+/* The kernel's choice, with all its rules. BPF programs of a reuseport group
+ * expect the data to begin at the transport header.
+ */
+static struct sock *lanes_listening(const struct lanes_packet *p)
+{
+	int doff = __tcp_hdrlen(p->th);
+	struct sk_buff *skb = p->skb;
+	struct sock *sk;
+
+	__skb_pull(skb, p->offset);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (p->ipv6)
+		sk = inet6_lookup_listener(p->net, LANES_HASHINFO(p->net)
+				skb, doff, &ipv6_hdr(skb)->saddr,
+				p->th->source, &ipv6_hdr(skb)->daddr, p->port,
+				inet6_iif(skb), inet6_sdif(skb));
+	else
+#endif
+		sk = __inet_lookup_listener(p->net, LANES_HASHINFO(p->net)
+				skb, doff, ip_hdr(skb)->saddr,
+				p->th->source, ip_hdr(skb)->daddr, p->port,
+				inet_iif(skb), inet_sdif(skb));
+	__skb_push(skb, p->offset);
+	return sk;
+}
+
+/* RFC 7413's option, or its experimental form of RFC 6994. */
+static bool lanes_fast_open(const struct lanes_packet *p)
+{
+	int length = __tcp_hdrlen(p->th) - sizeof(struct tcphdr), kind, size;
+	u8 buffer[MAX_TCP_OPTION_SPACE];
+	const u8 *option;
+
+	if (length <= 0)
+		return false;
+	option = skb_header_pointer(p->skb, p->offset + sizeof(struct tcphdr),
+				    length, buffer);
+	while (option && length > 1) {
+		kind = option[0];
+		if (kind == TCPOPT_EOL)
+			break;
+		size = kind == TCPOPT_NOP ? 1 : option[1];
+		if (!size || size > length)
+			break;
+		if (kind == TCPOPT_FASTOPEN)
+			return true;
+		if (kind == TCPOPT_EXP && size >= TCPOLEN_EXP_FASTOPEN_BASE &&
+		    get_unaligned_be16(option + 2) == TCPOPT_FASTOPEN_MAGIC)
+			return true;
+		option += size;
+		length -= size;
+	}
+	return false;
+}
+
+/* The lane whose overflow lets the kernel accept a cookie: the one that sent
+ * it, if it is this CPU's, else any; a cookie is valid for all.
+ */
+static struct lanes_lane *lanes_cookie(struct lanes_lane *own)
+{
+	struct lanes_lane *lane;
+	int cpu;
+
+	if (!tcp_synq_no_recent_overflow(own->sk))
+		return own;
+	for_each_possible_cpu(cpu) {
+		lane = own->listener->lane[cpu];
+		if (!tcp_synq_no_recent_overflow(lane->sk))
+			return lane;
+	}
+	return NULL;
+}
+
+static unsigned int lanes_overflow(const struct lanes_packet *p,
+				   const struct sock *sk)
+{
+	__NET_INC_STATS(p->net, LINUX_MIB_LISTENOVERFLOWS);
+	tcp_listendrop(sk);
+	return NF_DROP;
+}
+
+/* Has the backlog of whoever answered the SYN of @req room for its child? */
+static bool lanes_refuses(const struct request_sock *req)
+{
+	const struct inet_connection_sock *icsk = inet_csk(req->rsk_listener);
+	struct lanes_listener *l;
+	struct lanes_lane *lane;
+
+	if (READ_ONCE(icsk->icsk_ulp_ops) == &lanes_lane_ulp) {
+		lane = rcu_dereference(icsk->icsk_ulp_data);
+		return lanes_full(lane->listener, lane);
+	}
+	if (READ_ONCE(icsk->icsk_ulp_ops) == &lanes_ulp) {
+		l = rcu_dereference(icsk->icsk_ulp_data);
+		return l && lanes_full(l, NULL);
+	}
+	return false;
+}
+
+/* A packet of a connection: established, half-open or in TIME_WAIT. */
+static unsigned int lanes_known(const struct lanes_packet *p, struct sock *sk)
+{
+	p->skb->sk = sk;
+	p->skb->destructor = sock_edemux;
+	if (sk->sk_state == TCP_NEW_SYN_RECV && p->th->ack && !p->th->rst &&
+	    lanes_refuses(inet_reqsk(sk))) {
+		/* As the stock code does: the peer has acknowledged, so the
+		 * SYN-ACK is sent again.
+		 */
+		inet_rsk(inet_reqsk(sk))->acked = 1;
+		return lanes_overflow(p, inet_reqsk(sk)->rsk_listener);
+	}
+	return NF_ACCEPT;
+}
+
+static unsigned int lanes_demux(const struct lanes_packet *p)
+{
+	struct lanes_lane *lane;
+	struct sock *sk;
+
+	if (!lanes_lookup(p->net, p->port, NULL))
+		return NF_ACCEPT;
+	sk = lanes_established(p);
+	if (sk)
+		return lanes_known(p, sk);
+	if (p->th->rst || !(p->th->syn ^ p->th->ack))
+		return NF_ACCEPT;
+	/* Without cookies a stray ACK is none of ours. */
+	if (p->th->ack && !READ_ONCE(p->net->ipv4.sysctl_tcp_syncookies))
+		return NF_ACCEPT;
+
+	sk = lanes_listening(p);
+	lane = sk ? lanes_lookup(p->net, p->port, sk) : NULL;
+	if (!lane || !lanes_plain(sk))
+		return NF_ACCEPT;
+	if (p->th->ack) {
+		lane = lanes_cookie(lane);
+		if (!lane)
+			return NF_ACCEPT;
+	} else if (READ_ONCE(lanes_queue(sk)->fastopenq.max_qlen) &&
+		   lanes_fast_open(p)) {
+		return NF_ACCEPT;
+	}
+	if (lanes_full(lane->listener, lane))
+		return lanes_overflow(p, sk);
+	p->skb->sk = lane->sk;
+	p->skb->destructor = sock_pfree;
+	return NF_ACCEPT;
+}
+
+static unsigned int lanes_hook(struct sk_buff *skb, struct net *net,
+			       unsigned int offset, bool ipv6)
+{
+	struct lanes_packet p = {
+		.skb = skb, .net = net, .offset = offset, .ipv6 = ipv6,
+	};
+	struct tcphdr buffer;
+
+	p.th = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	if (!p.th || p.th->doff < sizeof(buffer) / 4 ||
+	    skb->pkt_type != PACKET_HOST)
+		return NF_ACCEPT;
+	p.port = ntohs(p.th->dest);
+	return lanes_demux(&p);
+}
+
+static unsigned int lanes_hook_ipv4(void *priv, struct sk_buff *skb,
+				    const struct nf_hook_state *state)
+{
+	if (skb->sk || ip_hdr(skb)->protocol != IPPROTO_TCP)
+		return NF_ACCEPT;
+	return lanes_hook(skb, state->net, ip_hdrlen(skb), false);
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static unsigned int lanes_hook_ipv6(void *priv, struct sk_buff *skb,
+				    const struct nf_hook_state *state)
+{
+	u8 next = ipv6_hdr(skb)->nexthdr;
+	__be16 fragment;
+	int offset;
+
+	if (skb->sk)
+		return NF_ACCEPT;
+	/* A fragment is not whole yet here: left to the top half. */
+	offset = ipv6_skip_exthdr(skb, sizeof(struct ipv6hdr), &next,
+				  &fragment);
+	if (offset < 0 || next != IPPROTO_TCP || fragment)
+		return NF_ACCEPT;
+	return lanes_hook(skb, state->net, offset, true);
+}
+#endif
+
+static const struct nf_hook_ops lanes_hooks[] = {
+	{
+		.hook		= lanes_hook_ipv4,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= INT_MAX,
+	},
+#if IS_ENABLED(CONFIG_IPV6)
+	{
+		.hook		= lanes_hook_ipv6,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= INT_MAX,
+	},
+#endif
+};
+
+/**
+ * lanes_hooks_register() - count a listener in and hook its netns
+ * @net: network namespace
+ *
+ * Context: process context.
+ * Return: 0 or a negative errno.
+ */
+int lanes_hooks_register(struct net *net)
+{
+	struct lanes_net *ln = lanes_net(net);
+	int err = 0;
+
+	mutex_lock(&lanes_mutex);
+	if (!ln->listeners)
+		err = nf_register_net_hooks(net, lanes_hooks,
+					    ARRAY_SIZE(lanes_hooks));
+	if (!err)
+		ln->listeners++;
+	mutex_unlock(&lanes_mutex);
+	return err;
+}
+
+/**
+ * lanes_demux_add() - let every CPU find its lane
+ * @l: listener in a hooked netns
+ *
+ * Context: process context.
+ */
+void lanes_demux_add(struct lanes_listener *l)
+{
+	struct lanes_lane *lane;
+	unsigned int slot;
+	int cpu;
+
+	mutex_lock(&lanes_mutex);
+	for_each_possible_cpu(cpu) {
+		lane = l->lane[cpu];
+		slot = lanes_slot(sock_net(l->top), lane->port);
+		hlist_add_head_rcu(&lane->node,
+				   &per_cpu(lanes_tables, cpu)->slot[slot]);
+	}
+	mutex_unlock(&lanes_mutex);
+}
+
+/**
+ * lanes_demux_del() - undo lanes_demux_add() and lanes_hooks_register()
+ * @l: listener
+ *
+ * Context: process context. A packet may be on its way to a lane until the
+ * next grace period.
+ */
+void lanes_demux_del(struct lanes_listener *l)
+{
+	struct net *net = sock_net(l->top);
+	int cpu;
+
+	mutex_lock(&lanes_mutex);
+	for_each_possible_cpu(cpu)
+		hlist_del_rcu(&l->lane[cpu]->node);
+	if (!--lanes_net(net)->listeners)
+		nf_unregister_net_hooks(net, lanes_hooks,
+					ARRAY_SIZE(lanes_hooks));
+	mutex_unlock(&lanes_mutex);
+}
+
+/**
+ * lanes_demux_init() - allocate the tables
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init lanes_demux_init(void)
+{
+	struct lanes_table *table;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		table = kzalloc_node(sizeof(*table), GFP_KERNEL,
+				     cpu_to_node(cpu));
+		if (!table) {
+			lanes_demux_exit();
+			return -ENOMEM;
+		}
+		per_cpu(lanes_tables, cpu) = table;
+	}
+	return 0;
+}
+
+/**
+ * lanes_demux_exit() - undo lanes_demux_init()
+ */
+void lanes_demux_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		kfree(per_cpu(lanes_tables, cpu));
+}

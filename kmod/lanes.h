@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lanes: per-CPU bottom halves for a listening TCP socket.
+ *
+ * Words
+ *
+ * The top half is the application's own listening socket. For each possible
+ * CPU there is a lane: a bottom half (a kernel listener with the same address
+ * and port that is in no listening hash), whose icsk_accept_queue is the
+ * CPU's local accept queue, and a wait queue. The top half's
+ * icsk_accept_queue is the global accept queue.
+ *
+ * Locks, outer first
+ *
+ * 1. lock_sock(top): attach, detach, the copying of options. Its owner is the
+ *    only writer of the top half's ops, callbacks and icsk_ulp_*.
+ * 2. lanes_mutex: the per-CPU listener tables and the per-netns hooks.
+ * 3. lock_sock(lane->sk): the lock class is that of kernel sockets, so it
+ *    nests in 1. Never take 1 from here.
+ *
+ * In softirq, under the bh lock of the child that is being born:
+ *
+ * 4. rskq_lock of a lane or of a top half: the accept queue and
+ *    sk_ack_backlog. Never two of them; never with another child's lock.
+ * 5. lane->lock: who waits. A leaf.
+ * 6. The lock of a wait queue: after 4 and 5 are dropped.
+ *
+ * Without a lock
+ *
+ * - Demux reads its own CPU's table and a lane's bottom half under RCU.
+ *   A lane leaves the tables, then a grace period passes, then its bottom
+ *   half is released, then another, then it is freed.
+ * - An operation of an attached socket (accept, poll, ...) finds its listener
+ *   under RCU and holds lanes_listener.users while it uses it, asleep or not.
+ *   Detach kills that reference, wakes the sleepers and waits.
+ * - A waker adds to a queue, then looks for sleepers; a sleeper enters the
+ *   wait queue, then looks at the queues. Both have a full barrier between
+ *   (wq_has_sleeper(), set_current_state(), poll_wait()).
+ *
+ * Module text
+ *
+ * A reference for the ULP, one for the top half's ops, one per bottom half.
+ * do_accept() takes another for the new socket, which accept drops once it
+ * has put the stock ops back. After a detach a task can still be between
+ * reading sock->ops and entering, or between leaving and returning: it is
+ * not asleep there, so synchronize_rcu_tasks() waits for it before the last
+ * references go. No child carries a pointer to the module's text or data.
+ */
+#ifndef _LANES_H
+#define _LANES_H
+
+#include <linux/cpumask.h>
+#include <linux/percpu-refcount.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <net/inet_connection_sock.h>
+#include <net/request_sock.h>
+#include <net/transp_v6.h>
+#include <net/tcp.h>
+
+#include "compat.h"
+#include <linux/lanes.h>
+
+#define LANES_SPILL_MS_DEFAULT	80
+#define LANES_NR_ACCEPTORS	4
+#define LANES_TABLE_BITS	8
+#define LANES_READY		(EPOLLIN | EPOLLRDNORM)
+
+struct lanes_listener;
+
+/**
+ * struct lanes_lane - one CPU's share of a listener
+ * @node: entry of @cpu's table; written under lanes_mutex, read under RCU
+ * @listener: what it belongs to; constant
+ * @top: the top half, constant; a table entry's key
+ * @sk: the bottom half, constant; holds a reference
+ * @sock: its socket, NULL once released; written by attach, detach and reap,
+ *	read by users of @listener
+ * @cpu: constant
+ * @port: host order, constant; a table entry's key
+ * @wq: acceptors bound to @cpu, asleep or polling
+ * @lock: protects @acceptor and @next
+ * @acceptor: who accepts here: the last LANES_NR_ACCEPTORS bound callers;
+ *	each holds a reference
+ * @next: the entry of @acceptor to be replaced next when all are alive
+ * @stalled: a connection waited spill_ms here; set by the timer, cleared by
+ *	an acceptor that comes. Lockless: a stale value costs locality only
+ * @timer: runs while the local accept queue is not empty
+ * @last_tick: jiffies of the last run; timer only, or whoever starts it
+ * @skew: jiffies during which this CPU did not run its timers; they are not
+ *	the acceptor's fault and do not count as waiting. Timer only; lockless
+ *	readers get an older or a newer clock
+ */
+struct lanes_lane {
+	struct hlist_node	node;
+	struct lanes_listener	*listener;
+	struct sock		*top;
+	struct sock		*sk;
+	struct socket		*sock;
+	int			cpu;
+	u16			port;
+
+	wait_queue_head_t	wq ____cacheline_aligned_in_smp;
+	spinlock_t		lock; /* see above */
+	u8			next;
+	bool			stalled;
+	struct pid		*acceptor[LANES_NR_ACCEPTORS];
+	struct timer_list	timer;
+	unsigned long		last_tick;
+	u32			skew;
+};
+
+/**
+ * struct lanes_stats - what happened on one CPU
+ * @enqueued_local: connections left in the local accept queue
+ * @enqueued_global: connections moved to the global one at birth
+ * @accepted_local: taken by a bound acceptor from its own lane
+ * @accepted_global: taken from the global accept queue
+ * @accepted_stolen: taken from another CPU's lane
+ * @spilled: moved to the global accept queue after a wait
+ */
+struct lanes_stats {
+	u64	enqueued_local;
+	u64	enqueued_global;
+	u64	accepted_local;
+	u64	accepted_global;
+	u64	accepted_stolen;
+	u64	spilled;
+};
+
+/**
+ * struct lanes_listener - an attached listening socket
+ * @top: the top half; holds a reference
+ * @lane: nr_cpu_ids pointers, NULL for impossible CPUs; constant
+ * @users: operations under way; killed by detach
+ * @idle: completes when @users is zero
+ * @spill_ms: see LANES_SPILL_MS; lockless
+ * @draining: detach has begun; every connection goes to the top half.
+ *	Written under lock_sock(top), read locklessly
+ * @unbound: an acceptor that is not bound has been seen; lockless hint
+ * @crowded: a queue may hold more than its share of the backlog, so that
+ *	admission must sum them all; lockless, see lanes_full()
+ * @rotor: where the next search for a willing lane begins; lockless hint
+ * @timer: runs while the global accept queue is not empty
+ * @stats: per CPU
+ * @lost: work that detaches a top half which left LISTEN behind our back
+ * @reap: work that frees what a detach had to leave
+ * @reap_ends: jiffies after which half-open handshakes are given up
+ * @module_refs: how many references to the module @reap drops: the ULP's and,
+ *	unless __sock_release() drops it, the ops'
+ * @late: bit per CPU: its local accept queue was not empty at a tick
+ */
+struct lanes_listener {
+	struct sock		*top;
+	struct lanes_lane	**lane;
+	struct percpu_ref	users;
+	struct completion	idle;
+	u32			spill_ms;
+	bool			draining;
+	bool			unbound;
+	bool			crowded;
+	unsigned int		rotor;
+	struct timer_list	timer;
+	struct lanes_stats __percpu *stats;
+	struct work_struct	lost;
+	struct delayed_work	reap;
+	unsigned long		reap_ends;
+	int			module_refs;
+	unsigned long		late[];
+};
+
+/**
+ * struct lanes_net - a network namespace
+ * @listeners: attached in it; the hooks are registered while it is not zero.
+ *	Protected by lanes_mutex
+ * @spill_ms: net.lanes.spill_ms, the default for new listeners
+ * @sysctl: its table's registration
+ * @table: the table
+ */
+struct lanes_net {
+	unsigned int		listeners;
+	unsigned int		spill_ms;
+	struct ctl_table_header	*sysctl;
+	struct ctl_table	*table;
+};
+
+/* The queues. */
+
+static inline struct request_sock_queue *lanes_queue(const struct sock *sk)
+{
+	return (struct request_sock_queue *)&inet_csk(sk)->icsk_accept_queue;
+}
+
+/* Lockless: pairs with the WRITE_ONCE() of whoever adds or removes. */
+static inline bool lanes_queue_empty(const struct sock *sk)
+{
+	return reqsk_queue_empty(lanes_queue(sk));
+}
+
+void lanes_queue_stamp(const struct request_sock *req, u32 clock);
+bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane);
+void lanes_lane_ready(struct sock *sk);
+void lanes_top_ready(struct sock *sk);
+void lanes_lane_tick(struct timer_list *timer);
+void lanes_global_tick(struct timer_list *timer);
+void lanes_spill_all(struct lanes_listener *l);
+bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own);
+int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
+	       struct socket *newsock, struct proto_accept_arg *arg);
+void lanes_wake_global(struct lanes_listener *l);
+void lanes_wake_all(struct lanes_listener *l, __poll_t key);
+
+/* The time in jiffies as @lane's CPU has seen it pass. */
+static inline u32 lanes_clock(const struct lanes_lane *lane)
+{
+	return tcp_jiffies32 - READ_ONCE(lane->skew);
+}
+
+/* Who waits. */
+struct lanes_lane *lanes_own(struct lanes_listener *l);
+void lanes_come(struct lanes_lane *lane, bool waits);
+bool lanes_claimed(struct lanes_lane *lane);
+bool lanes_idle(struct lanes_lane *lane);
+void lanes_forget(struct lanes_lane *lane);
+
+/* A listener. */
+struct lanes_listener *lanes_get(const struct sock *sk);
+void lanes_put(struct lanes_listener *l);
+int lanes_attach(struct sock *sk);
+int lanes_detach(struct socket *sock);
+void lanes_close(struct socket *sock);
+void lanes_backlog(struct lanes_listener *l);
+void lanes_lose(struct lanes_listener *l);
+int lanes_listener_init(void);
+void lanes_listener_exit(void);
+
+/* Options. */
+bool lanes_plain(const struct sock *sk);
+int lanes_options_copy(struct lanes_lane *lane);
+int lanes_options_changed(struct lanes_listener *l);
+void lanes_options_socket(const struct sock *from, struct sock *to);
+
+/* Operations. */
+const struct proto_ops *lanes_ops_stock(const struct sock *sk);
+const struct proto_ops *lanes_ops_ours(const struct sock *sk);
+void lanes_ops_child(struct sock *sk);
+void lanes_ops_stock_ready(struct sock *sk);
+void lanes_ops_top(struct sock *sk);
+void lanes_ops_lane(struct sock *sk);
+bool lanes_ops_supported(const struct sock *sk);
+int lanes_ops_init(void);
+
+/* ULP. */
+extern struct tcp_ulp_ops lanes_ulp;
+extern struct tcp_ulp_ops lanes_lane_ulp;
+
+/* Demux. */
+void lanes_demux_add(struct lanes_listener *l);
+void lanes_demux_del(struct lanes_listener *l);
+int lanes_demux_init(void);
+void lanes_demux_exit(void);
+int lanes_hooks_register(struct net *net);
+
+/* Namespaces. */
+struct lanes_net *lanes_net(const struct net *net);
+int lanes_net_init(void);
+void lanes_net_exit(void);
+
+#endif /* _LANES_H */

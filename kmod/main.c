@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Init and exit. While a listener is attached there are references to the
+ * module, so exit finds none.
+ */
+#include <linux/module.h>
+
+#include "lanes.h"
+
+static int __init lanes_init(void)
+{
+	int err;
+
+	err = lanes_net_init();
+	if (err)
+		return err;
+	err = lanes_ops_init();
+	if (err)
+		goto err_net;
+	err = lanes_demux_init();
+	if (err)
+		goto err_net;
+	err = lanes_listener_init();
+	if (err)
+		goto err_demux;
+	err = tcp_register_ulp(&lanes_ulp);
+	if (err)
+		goto err_listener;
+	return 0;
+
+err_listener:
+	lanes_listener_exit();
+err_demux:
+	lanes_demux_exit();
+err_net:
+	lanes_net_exit();
+	return err;
+}
+
+static void __exit lanes_exit(void)
+{
+	tcp_unregister_ulp(&lanes_ulp);
+	lanes_listener_exit();
+	lanes_demux_exit();
+	lanes_net_exit();
+	/* hlist and reference callbacks of the last listener. */
+	rcu_barrier();
+}
+
+module_init(lanes_init);
+module_exit(lanes_exit);
+MODULE_DESCRIPTION("Per-CPU bottom halves for listening TCP sockets");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_TCP_ULP(LANES_ULP_NAME);

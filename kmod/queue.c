@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The accept queues: one per lane, and the top half's own as the global one.
+ *
+ * A connection is born in its lane's queue (the stock code puts it there).
+ * If no acceptor will come for it, it goes to the global queue at once; if
+ * none has come after spill_ms, then. An acceptor takes from its own lane,
+ * then from the global queue, then from lanes whose acceptors will not come.
+ */
+#include "lanes.h"
+
+/**
+ * lanes_queue_stamp() - note when a connection was queued
+ * @req: its request; const to .clone, but ours alone until it is queued
+ * @clock: jiffies, as the queue counts them
+ *
+ * last_oow_ack_time limits answers to invalid ACKs while the request is in
+ * the established hash; from the birth of the child on nobody reads it.
+ */
+void lanes_queue_stamp(const struct request_sock *req, u32 clock)
+{
+	struct request_sock *queued = (struct request_sock *)req;
+
+	WRITE_ONCE(tcp_rsk(queued)->last_oow_ack_time, clock);
+}
+
+static u32 lanes_age(const struct request_sock *req, u32 clock)
+{
+	return clock - READ_ONCE(tcp_rsk(req)->last_oow_ack_time);
+}
+
+/* Unlink the first request of @sk if it is at least @age old at @clock. */
+static struct request_sock *lanes_pop(struct sock *sk, u32 clock, u32 age)
+{
+	struct request_sock_queue *queue = lanes_queue(sk);
+	struct request_sock *req;
+
+	spin_lock_bh(&queue->rskq_lock);
+	req = queue->rskq_accept_head;
+	if (req && lanes_age(req, clock) >= age) {
+		sk_acceptq_removed(sk);
+		WRITE_ONCE(queue->rskq_accept_head, req->dl_next);
+		if (!queue->rskq_accept_head)
+			queue->rskq_accept_tail = NULL;
+	} else {
+		req = NULL;
+	}
+	spin_unlock_bh(&queue->rskq_lock);
+	return req;
+}
+
+static void lanes_link(struct sock *sk, struct request_sock *req)
+{
+	struct request_sock_queue *queue = lanes_queue(sk);
+
+	lockdep_assert_held(&queue->rskq_lock);
+	req->dl_next = NULL;
+	if (queue->rskq_accept_head)
+		queue->rskq_accept_tail->dl_next = req;
+	else
+		WRITE_ONCE(queue->rskq_accept_head, req);
+	queue->rskq_accept_tail = req;
+	sk_acceptq_added(sk);
+}
+
+/* Append @req to the queue of @sk, which may have left LISTEN. */
+static bool lanes_push(struct sock *sk, struct request_sock *req)
+{
+	struct request_sock_queue *queue = lanes_queue(sk);
+	bool listens;
+
+	spin_lock_bh(&queue->rskq_lock);
+	listens = sk->sk_state == TCP_LISTEN;
+	if (listens)
+		lanes_link(sk, req);
+	spin_unlock_bh(&queue->rskq_lock);
+	return listens;
+}
+
+/* A queue that holds no more than this cannot fill the backlog with others. */
+static u32 lanes_share(u32 backlog)
+{
+	return backlog / (num_online_cpus() + 1);
+}
+
+static void lanes_note_length(struct lanes_listener *l, const struct sock *sk)
+{
+	u32 share = lanes_share(READ_ONCE(l->top->sk_max_ack_backlog));
+
+	if (READ_ONCE(sk->sk_ack_backlog) >= share && !READ_ONCE(l->crowded))
+		WRITE_ONCE(l->crowded, true);
+}
+
+/**
+ * lanes_full() - is the backlog that listen(2) was given used up?
+ * @l: listener
+ * @lane: where the connection would go, NULL for the global accept queue
+ *
+ * The sum over all queues is compared as the stock code compares its one, but
+ * it is only formed while some queue holds more than its share: else every
+ * CPU stays with its own count, and @l->crowded is a line that nobody writes.
+ *
+ * Context: softirq.
+ */
+bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane)
+{
+	u32 backlog = READ_ONCE(l->top->sk_max_ack_backlog);
+	u32 share = lanes_share(backlog), length, longest, total;
+	int cpu;
+
+	length = READ_ONCE((lane ? lane->sk : l->top)->sk_ack_backlog);
+	if (length < share && !READ_ONCE(l->crowded))
+		return false;
+
+	total = READ_ONCE(l->top->sk_ack_backlog);
+	longest = total;
+	for_each_possible_cpu(cpu) {
+		length = READ_ONCE(l->lane[cpu]->sk->sk_ack_backlog);
+		longest = max(longest, length);
+		total += length;
+	}
+	/* A queue that grows past its share now sets it again when it is
+	 * asked next: meanwhile each CPU may admit one too many.
+	 */
+	if (READ_ONCE(l->crowded) != (longest >= share))
+		WRITE_ONCE(l->crowded, longest >= share);
+	return total > backlog;
+}
+
+static unsigned long lanes_spill_jiffies(const struct lanes_listener *l)
+{
+	return max(msecs_to_jiffies(READ_ONCE(l->spill_ms)), 1UL);
+}
+
+/* Often enough to see a dead acceptor early. */
+static unsigned long lanes_period(const struct lanes_listener *l)
+{
+	return clamp(lanes_spill_jiffies(l) / 4, 1UL, (unsigned long)HZ / 20);
+}
+
+static void lanes_wake(wait_queue_head_t *wq)
+{
+	wake_up_interruptible_sync_poll(wq, LANES_READY | EPOLLPRI |
+					EPOLLRDBAND);
+}
+
+/**
+ * lanes_wake_global() - somebody should take from the global accept queue
+ * @l: listener
+ *
+ * Wakes one acceptor that will come: an idle one of a lane, else one of the
+ * top half's wait queue if such a one was seen, else a busy one of a lane.
+ * If none of the lanes' acceptors will come as far as we know, all of them
+ * are told, since we may know too little.
+ *
+ * Context: any but hard interrupt; no queue's lock is held.
+ */
+void lanes_wake_global(struct lanes_listener *l)
+{
+	unsigned int start = READ_ONCE(l->rotor);
+	struct lanes_lane *lane, *busy = NULL;
+	bool others = false;
+	int cpu;
+
+	/* Pairs with set_current_state() and poll_wait() of a sleeper. */
+	smp_mb();
+	for_each_cpu_wrap(cpu, cpu_possible_mask, start) {
+		lane = l->lane[cpu];
+		if (!waitqueue_active(&lane->wq))
+			continue;
+		if (lanes_idle(lane)) {
+			WRITE_ONCE(l->rotor, (cpu + 1) % nr_cpu_ids);
+			lanes_wake(&lane->wq);
+			return;
+		}
+		if (lanes_claimed(lane))
+			busy = busy ?: lane;
+		else
+			others = true;
+	}
+	if (busy && !READ_ONCE(l->unbound)) {
+		lanes_wake(&busy->wq);
+		return;
+	}
+	lanes_ops_stock_ready(l->top);
+	if (!others)
+		return;
+	for_each_possible_cpu(cpu)
+		if (waitqueue_active(&l->lane[cpu]->wq))
+			lanes_wake(&l->lane[cpu]->wq);
+}
+
+/**
+ * lanes_wake_all() - wake every acceptor, exclusive or not
+ * @l: listener
+ * @key: what has happened, EPOLL*
+ *
+ * Context: any but hard interrupt.
+ */
+void lanes_wake_all(struct lanes_listener *l, __poll_t key)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		__wake_up(&l->lane[cpu]->wq, TASK_NORMAL, 0, poll_to_key(key));
+	rcu_read_lock();
+	if (skwq_has_sleeper(rcu_dereference(l->top->sk_wq)))
+		__wake_up(&rcu_dereference(l->top->sk_wq)->wait, TASK_NORMAL, 0,
+			  poll_to_key(key));
+	rcu_read_unlock();
+}
+
+/* Move what is at least @age old from @lane to the global accept queue. */
+static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
+{
+	struct lanes_listener *l = lane->listener;
+	struct request_sock_queue *queue;
+	struct request_sock *req;
+	unsigned int moved = 0;
+
+	while ((req = lanes_pop(lane->sk, lanes_clock(lane), age))) {
+		lanes_queue_stamp(req, tcp_jiffies32);
+		if (!lanes_push(l->top, req)) {
+			/* The top half is going; the lane's release resets
+			 * what it finds.
+			 */
+			queue = lanes_queue(lane->sk);
+			spin_lock_bh(&queue->rskq_lock);
+			lanes_link(lane->sk, req);
+			spin_unlock_bh(&queue->rskq_lock);
+			break;
+		}
+		moved++;
+	}
+	if (!moved)
+		return 0;
+
+	lanes_note_length(l, l->top);
+	if (READ_ONCE(l->draining)) {
+		READ_ONCE(l->top->sk_data_ready)(l->top);
+		return moved;
+	}
+	if (!timer_pending(&l->timer))
+		mod_timer(&l->timer, jiffies + lanes_period(l));
+	for (age = 0; age < moved; age++)
+		lanes_wake_global(l);
+	return moved;
+}
+
+/**
+ * lanes_spill_all() - move every lane's connections to the global queue
+ * @l: listener, draining
+ *
+ * Context: any but hard interrupt.
+ */
+void lanes_spill_all(struct lanes_listener *l)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		lanes_spill(l->lane[cpu], 0);
+}
+
+static void lanes_enqueued(struct lanes_lane *lane)
+{
+	struct lanes_listener *l = lane->listener;
+
+	this_cpu_inc(l->stats->enqueued_local);
+	if (!timer_pending(&lane->timer)) {
+		WRITE_ONCE(lane->last_tick, jiffies);
+		mod_timer(&lane->timer, jiffies + lanes_period(l));
+	}
+	if (wq_has_sleeper(&lane->wq))
+		lanes_wake(&lane->wq);
+	if (sock_flag(l->top, SOCK_FASYNC))
+		lanes_ops_stock_ready(l->top);
+}
+
+/**
+ * lanes_lane_ready() - sk_data_ready of a bottom half: a child was queued
+ * @sk: the bottom half
+ *
+ * Context: softirq, under the child's bh lock.
+ */
+void lanes_lane_ready(struct sock *sk)
+{
+	struct lanes_lane *lane;
+
+	rcu_read_lock();
+	lane = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
+	if (!lane)
+		goto out;
+	if (lanes_claimed(lane))
+		lanes_enqueued(lane);
+	else
+		this_cpu_add(lane->listener->stats->enqueued_global,
+			     lanes_spill(lane, 0));
+out:
+	rcu_read_unlock();
+}
+
+/* The only request of the global queue, if it is a connection of this CPU. */
+static struct request_sock *lanes_pull(struct sock *top)
+{
+	struct request_sock_queue *queue = lanes_queue(top);
+	struct request_sock *req;
+
+	spin_lock_bh(&queue->rskq_lock);
+	req = queue->rskq_accept_head;
+	if (req && req == queue->rskq_accept_tail &&
+	    !tcp_rsk(req)->tfo_listener &&
+	    READ_ONCE(req->sk->sk_incoming_cpu) == raw_smp_processor_id()) {
+		sk_acceptq_removed(top);
+		WRITE_ONCE(queue->rskq_accept_head, NULL);
+		queue->rskq_accept_tail = NULL;
+	} else {
+		req = NULL;
+	}
+	spin_unlock_bh(&queue->rskq_lock);
+	return req;
+}
+
+/**
+ * lanes_top_ready() - sk_data_ready of a top half: a child was queued
+ * @sk: the top half
+ *
+ * The stock code found the top half by itself: the reuse of a TIME_WAIT
+ * port, fast open, a handshake older than the attach. If this CPU's lane has
+ * an acceptor, the child moves there.
+ *
+ * Context: softirq, under the child's bh lock.
+ */
+void lanes_top_ready(struct sock *sk)
+{
+	struct lanes_listener *l;
+	struct request_sock *req;
+	struct lanes_lane *lane;
+
+	rcu_read_lock();
+	l = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
+	if (!l || READ_ONCE(l->draining)) {
+		lanes_ops_stock_ready(sk);
+		goto out;
+	}
+
+	lane = l->lane[raw_smp_processor_id()];
+	req = lanes_claimed(lane) ? lanes_pull(sk) : NULL;
+	if (req) {
+		lanes_queue_stamp(req, lanes_clock(lane));
+		if (lanes_push(lane->sk, req)) {
+			lanes_enqueued(lane);
+			goto out;
+		}
+		lanes_push(sk, req);
+	}
+	this_cpu_inc(l->stats->enqueued_global);
+	lanes_note_length(l, sk);
+	if (!timer_pending(&l->timer))
+		mod_timer(&l->timer, jiffies + lanes_period(l));
+	lanes_wake_global(l);
+out:
+	rcu_read_unlock();
+}
+
+/**
+ * lanes_lane_tick() - look after a local accept queue that is not empty
+ * @timer: the lane's
+ *
+ * Hands over what waits for an acceptor that died or was stopped, and what
+ * has waited spill_ms. Time in which this very CPU did not run does not
+ * count: nobody could have come.
+ *
+ * Context: timer softirq.
+ */
+void lanes_lane_tick(struct timer_list *timer)
+{
+	struct lanes_lane *lane = container_of(timer, struct lanes_lane, timer);
+	struct lanes_listener *l = lane->listener;
+	unsigned long period = lanes_period(l), gone;
+	unsigned int moved;
+
+	gone = jiffies - READ_ONCE(lane->last_tick);
+	if (gone > 2 * period)
+		WRITE_ONCE(lane->skew, lane->skew + gone - period);
+	WRITE_ONCE(lane->last_tick, jiffies);
+
+	if (lanes_claimed(lane)) {
+		moved = lanes_spill(lane, lanes_spill_jiffies(l));
+		if (moved)
+			WRITE_ONCE(lane->stalled, true);
+	} else {
+		moved = lanes_spill(lane, 0);
+	}
+	this_cpu_add(l->stats->spilled, moved);
+
+	if (lanes_queue_empty(lane->sk)) {
+		if (test_bit(lane->cpu, l->late))
+			clear_bit(lane->cpu, l->late);
+		return;
+	}
+	if (!test_bit(lane->cpu, l->late))
+		set_bit(lane->cpu, l->late);
+	mod_timer(timer, jiffies + period);
+}
+
+/**
+ * lanes_global_tick() - look after a global accept queue that is not empty
+ * @timer: the listener's
+ *
+ * One wake-up goes to one acceptor, which may be one that does not come. What
+ * still waits after spill_ms wakes everybody.
+ *
+ * Context: timer softirq.
+ */
+void lanes_global_tick(struct timer_list *timer)
+{
+	struct lanes_listener *l = container_of(timer, struct lanes_listener,
+						timer);
+	struct request_sock_queue *queue = lanes_queue(l->top);
+	bool due;
+
+	spin_lock_bh(&queue->rskq_lock);
+	due = queue->rskq_accept_head &&
+	      lanes_age(queue->rskq_accept_head, tcp_jiffies32) >=
+	      lanes_spill_jiffies(l);
+	spin_unlock_bh(&queue->rskq_lock);
+	if (due)
+		lanes_wake_all(l, LANES_READY);
+	if (!lanes_queue_empty(l->top) && !READ_ONCE(l->draining))
+		mod_timer(timer, jiffies + lanes_period(l));
+}
+
+/* The lane, other than @own, with the oldest connection that nobody will
+ * come for. Only lanes that were late at a tick are looked at: l->late is a
+ * line that nobody writes while all keep up.
+ */
+static struct lanes_lane *lanes_oldest(struct lanes_listener *l,
+				       const struct lanes_lane *own)
+{
+	struct lanes_lane *lane, *oldest = NULL;
+	struct request_sock_queue *queue;
+	u32 age, most = 0;
+	int cpu;
+
+	for_each_set_bit(cpu, l->late, nr_cpu_ids) {
+		lane = l->lane[cpu];
+		if (lane == own || lanes_queue_empty(lane->sk) ||
+		    lanes_claimed(lane))
+			continue;
+		queue = lanes_queue(lane->sk);
+		spin_lock_bh(&queue->rskq_lock);
+		age = queue->rskq_accept_head ?
+		      lanes_age(queue->rskq_accept_head, lanes_clock(lane)) : 0;
+		spin_unlock_bh(&queue->rskq_lock);
+		if (!oldest || age > most) {
+			oldest = lane;
+			most = age;
+		}
+	}
+	return oldest;
+}
+
+/**
+ * lanes_available() - would lanes_take() find a connection?
+ * @l: listener; the caller is a user of it
+ * @own: the caller's lane or NULL
+ *
+ * Context: process context.
+ */
+bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own)
+{
+	return (own && !lanes_queue_empty(own->sk)) ||
+	       !lanes_queue_empty(l->top) || lanes_oldest(l, own);
+}
+
+/**
+ * lanes_take() - accept a connection without waiting
+ * @l: listener; the caller is a user of it
+ * @own: the caller's lane or NULL
+ * @newsock: the socket to be connected
+ * @arg: as of proto_ops.accept; flags contain O_NONBLOCK
+ *
+ * Context: process context; takes lock_sock() of the socket it takes from.
+ * Return: 0, -EAGAIN if there is nothing to take, or what inet_accept() says.
+ */
+int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
+	       struct socket *newsock, struct proto_accept_arg *arg)
+{
+	struct lanes_lane *lane;
+	int err;
+
+	if (own && !lanes_queue_empty(own->sk)) {
+		err = lanes_inet_accept(own->sock, newsock, arg);
+		if (!err)
+			this_cpu_inc(l->stats->accepted_local);
+		if (err != -EAGAIN)
+			return err;
+	}
+	if (!lanes_queue_empty(l->top)) {
+		err = lanes_inet_accept(l->top->sk_socket, newsock, arg);
+		if (!err)
+			this_cpu_inc(l->stats->accepted_global);
+		if (err != -EAGAIN)
+			return err;
+	}
+	lane = lanes_oldest(l, own);
+	if (!lane)
+		return -EAGAIN;
+	err = lanes_inet_accept(lane->sock, newsock, arg);
+	if (!err)
+		this_cpu_inc(l->stats->accepted_stolen);
+	return err;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The upper-layer protocols: the registered one of a top half, by whose name
+ * a program attaches, and one of the bottom halves, for its .clone only.
+ *
+ * .clone runs while a child is a copy of its listener that nobody knows yet:
+ * whatever of the listener's is ours is taken off the child there.
+ */
+#include <linux/module.h>
+
+#include "lanes.h"
+
+static void lanes_strip(struct sock *child)
+{
+	struct inet_connection_sock *icsk = inet_csk(child);
+
+	icsk->icsk_ulp_ops = NULL;
+	RCU_INIT_POINTER(icsk->icsk_ulp_data, NULL);
+	lanes_ops_child(child);
+}
+
+static void lanes_top_clone(const struct request_sock *req, struct sock *child,
+			    const gfp_t priority)
+{
+	lanes_strip(child);
+	lanes_queue_stamp(req, tcp_jiffies32);
+}
+
+static void lanes_lane_clone(const struct request_sock *req, struct sock *child,
+			     const gfp_t priority)
+{
+	struct lanes_lane *lane;
+
+	rcu_read_lock();
+	lane = rcu_dereference(inet_csk(child)->icsk_ulp_data);
+	lanes_strip(child);
+	lanes_queue_stamp(req, lanes_clock(lane));
+	lanes_options_socket(lane->top, child);
+	rcu_read_unlock();
+}
+
+struct tcp_ulp_ops lanes_ulp __read_mostly = {
+	.name	= LANES_ULP_NAME,
+	.owner	= THIS_MODULE,
+	.init	= lanes_attach,
+	.clone	= lanes_top_clone,
+};
+
+struct tcp_ulp_ops lanes_lane_ulp __read_mostly = {
+	.name	= "lanes-lane",
+	.owner	= THIS_MODULE,
+	.clone	= lanes_lane_clone,
+};
