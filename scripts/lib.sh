@@ -5,9 +5,8 @@
 LANES_TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 LANES_CACHE=${LANES_CACHE:-${HOME:-/root}/.cache/lanes}
 BUILD=$LANES_TREE/build
-# Only the root's definition counts: a comment in another script must not
-# cost everybody a new root.
-ROOT_KEY=$(cd "$LANES_TREE/scripts" && sha256sum root KERNELS PACKAGES |
+# Only the root's definition counts, and no comment: a new root takes minutes.
+ROOT_KEY=$(cd "$LANES_TREE/scripts" && sed -s '/^[[:space:]]*#/d' root KERNELS PACKAGES |
 	sha256sum | cut -c1-12)
 ROOT=$LANES_CACHE/root-$ROOT_KEY
 export LANES_TREE LANES_CACHE BUILD ROOT
