@@ -93,7 +93,8 @@ TEST(attach__mptcp)
 	((struct sockaddr_in *)&to.addr)->sin_port = 0;
 	MUST(bind(fd, (struct sockaddr *)&to.addr, to.len));
 	MUST(listen(fd, 8));
-	CHECK_ERRNO(lanes_attach(fd), EOPNOTSUPP);
+	/* MPTCP takes only the options that it knows. */
+	CHECK_ERRNO(lanes_attach(fd), ENOPROTOOPT);
 }
 
 TEST(attach__udp)

@@ -85,7 +85,7 @@ void sleep_ms(int ms);
 int scaled(int count);
 int slow_ms(int ms);
 
-#define SPILL_MS 100
+#define SPILL_MS 80
 /* What scheduling may add to a promised wait. */
 #define SLACK_MS 400
 
