@@ -19,8 +19,8 @@ uint16_t parse_port(std::string_view text, std::string_view whole)
 	auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
 
 	if (error != std::errc() || end != text.data() + text.size() || port > 65535)
-		throw UsageError(std::format("'{}': the port must be a number from 0 to 65535",
-					     whole));
+		throw UsageError(
+			std::format("'{}': the port must be a number from 0 to 65535", whole));
 	return static_cast<uint16_t>(port);
 }
 
@@ -49,21 +49,19 @@ Endpoint Endpoint::parse(std::string_view text)
 	if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
 		host = host.substr(1, host.size() - 2);
 		if (const size_t percent = host.find('%'); percent != std::string::npos) {
-			endpoint.v6().sin6_scope_id =
-				parse_scope(host.substr(percent + 1), text);
+			endpoint.v6().sin6_scope_id = parse_scope(host.substr(percent + 1), text);
 			host.resize(percent);
 		}
 		endpoint.v6().sin6_family = AF_INET6;
 		endpoint.v6().sin6_port = htons(port);
 		if (inet_pton(AF_INET6, host.c_str(), &endpoint.v6().sin6_addr) != 1)
-			throw UsageError(std::format("'{}': '{}' is no IPv6 address",
-						     text, host));
+			throw UsageError(std::format("'{}': '{}' is no IPv6 address", text, host));
 		return endpoint;
 	}
 
 	if (host.find(':') != std::string::npos)
-		throw UsageError(std::format("'{}': put an IPv6 address in brackets, [ADDR6]:PORT",
-					     text));
+		throw UsageError(
+			std::format("'{}': put an IPv6 address in brackets, [ADDR6]:PORT", text));
 	endpoint.v4().sin_family = AF_INET;
 	endpoint.v4().sin_port = htons(port);
 	if (inet_pton(AF_INET, host.c_str(), &endpoint.v4().sin_addr) != 1)

@@ -30,14 +30,8 @@ private:
 	Endpoint() = default;
 	sockaddr_in &v4() { return reinterpret_cast<sockaddr_in &>(storage_); }
 	sockaddr_in6 &v6() { return reinterpret_cast<sockaddr_in6 &>(storage_); }
-	const sockaddr_in &v4() const
-	{
-		return reinterpret_cast<const sockaddr_in &>(storage_);
-	}
-	const sockaddr_in6 &v6() const
-	{
-		return reinterpret_cast<const sockaddr_in6 &>(storage_);
-	}
+	const sockaddr_in &v4() const { return reinterpret_cast<const sockaddr_in &>(storage_); }
+	const sockaddr_in6 &v6() const { return reinterpret_cast<const sockaddr_in6 &>(storage_); }
 
 	sockaddr_storage storage_{};
 };

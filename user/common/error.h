@@ -17,12 +17,10 @@ struct UsageError : std::runtime_error {
 };
 
 /** "object: ENAME (text); remedy" */
-inline std::string describe_errno(int err, std::string_view object,
-				  std::string_view remedy = {})
+inline std::string describe_errno(int err, std::string_view object, std::string_view remedy = {})
 {
 	const char *name = strerrorname_np(err);
-	std::string text = std::format("{}: {} ({})", object,
-				       name ? name : "unknown errno",
+	std::string text = std::format("{}: {} ({})", object, name ? name : "unknown errno",
 				       strerrordesc_np(err) ? strerrordesc_np(err) : "?");
 
 	if (!remedy.empty())
@@ -30,8 +28,7 @@ inline std::string describe_errno(int err, std::string_view object,
 	return text;
 }
 
-[[noreturn]] inline void throw_errno(int err, std::string_view object,
-				     std::string_view remedy = {})
+[[noreturn]] inline void throw_errno(int err, std::string_view object, std::string_view remedy = {})
 {
 	throw std::runtime_error(describe_errno(err, object, remedy));
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <format>
@@ -42,33 +44,53 @@ void print(const std::string &text)
 	std::fflush(stdout);
 }
 
-void describe(const Conditions &c)
-{
-	const double seconds = std::chrono::duration<double>(c.connections * c.interval).count();
-
-	print(std::format("Linux {}, {} CPUs, a lanesd worker and a client bound to each.\n"
-			  "Each column's run: {} connections in {:.1f} s over loopback, each waits\n"
-			  "for one echoed byte; no echo after {:.1f} s counts as stuck. Accept wait:\n"
-			  "from the return of connect() to the echo, of those served. Trouble comes\n"
-			  "after a third of the load. plain: io_uring wakes the first waiter only.\n\n",
-			  kernel_release(), c.cpus.size(), c.connections * c.cpus.size(), seconds,
-			  std::chrono::duration<double>(c.timeout).count()));
-}
-
 /* Connections that the clients could not try say nothing about the server. */
 void refuse_failed(const LoadResult &load)
 {
 	if (load.failed)
-		throw_errno(load.error, std::format("{} connections could not be tried",
-						    load.failed));
+		throw_errno(load.error,
+			    std::format("{} connections could not be tried", load.failed));
+}
+
+/* A third of what plain workers serve of a burst: the figures shall be those
+ * of a machine with time to spare, however slow it is.
+ */
+std::chrono::microseconds calibrate(Conditions conditions)
+{
+	using namespace std::chrono;
+
+	conditions.connections = 100;
+	conditions.interval = 0us;
+	conditions.timeout = 20s;
+
+	const LoadResult burst = experiment(conditions, Setup::plain, Trouble::none).load;
+	const auto each = burst.elapsed / conditions.connections;
+
+	refuse_failed(burst);
+	return duration_cast<microseconds>(std::clamp<nanoseconds>(3 * each, 2ms, 20ms));
+}
+
+void describe(const Conditions &c)
+{
+	using Seconds = std::chrono::duration<double>;
+
+	print(std::format(R"(Linux {}, {} CPUs, a lanesd worker and a client bound to each.
+In each column and row {} connections start within {:.1f} s, over loopback, at
+the third of the rate at which this machine serves a burst; each waits for one
+echoed byte. Accept wait: from the return of connect() to the echo, of those
+served. No echo after {:.1f} s: stuck. Trouble comes after a third of the load.
+plain: of several waiting rings, Linux wakes the one that came first.
+
+)",
+			  kernel_release(), c.cpus.size(), c.connections * c.cpus.size(),
+			  Seconds(c.connections * c.interval).count(), Seconds(c.timeout).count()));
 }
 
 void run(const Conditions &conditions, const std::vector<Setup> &setups)
 {
 	describe(conditions);
 	print(table_header(setups));
-	for (Trouble trouble :
-	     {Trouble::none, Trouble::stopped, Trouble::killed, Trouble::hung}) {
+	for (Trouble trouble : {Trouble::none, Trouble::stopped, Trouble::killed, Trouble::hung}) {
 		std::vector<Outcome> outcomes;
 
 		for (Setup setup : setups) {
@@ -85,10 +107,9 @@ int main(int argc, char **argv)
 {
 	std::vector<Setup> setups;
 	Conditions conditions{};
-	uint32_t interval_us = 8000;
+	uint32_t interval_us = 0;
+	uint32_t duration_ms = 1200;
 	uint32_t timeout_ms = 2000;
-
-	conditions.connections = 150;
 
 	CLI::App app("Serves one load in three ways, with healthy and with broken workers.",
 		     "lanes-demo");
@@ -98,13 +119,12 @@ int main(int argc, char **argv)
 						     {"SO_REUSEPORT", Setup::reuseport},
 						     {"lanes", Setup::lanes}}));
 	app.add_option("--lanesd", conditions.lanesd, "The server; default: beside this program");
-	app.add_option("--connections", conditions.connections, "Connections of each client")
-		->check(CLI::Range(3U, 1'000'000U))
+	app.add_option("--duration-ms", duration_ms, "During which connections start")
+		->check(CLI::Range(100U, 600'000U))
 		->capture_default_str();
 	app.add_option("--interval-us", interval_us,
-		       "Microseconds between two of a client's starts")
-		->check(CLI::Range(1U, 10'000'000U))
-		->capture_default_str();
+		       "Microseconds between two of a client's starts; default: measured")
+		->check(CLI::Range(1U, 10'000'000U));
 	app.add_option("--timeout-ms", timeout_ms, "A connection without its echo by then is stuck")
 		->check(CLI::Range(1U, 600'000U))
 		->capture_default_str();
@@ -124,8 +144,11 @@ int main(int argc, char **argv)
 		if (conditions.lanesd.empty())
 			conditions.lanesd = default_lanesd();
 		conditions.cpus = allowed_cpus();
-		conditions.interval = std::chrono::microseconds(interval_us);
 		conditions.timeout = std::chrono::milliseconds(timeout_ms);
+		conditions.interval = interval_us ? std::chrono::microseconds(interval_us)
+						  : calibrate(conditions);
+		conditions.connections = static_cast<uint32_t>(std::max<int64_t>(
+			3, std::chrono::milliseconds(duration_ms) / conditions.interval));
 		run(conditions, setups);
 		return 0;
 	} catch (const std::exception &error) {

@@ -27,10 +27,7 @@ class Sockets {
 public:
 	Sockets(Setup setup, size_t workers);
 
-	int of_worker(size_t worker) const
-	{
-		return fds_[worker < fds_.size() ? worker : 0].get();
-	}
+	int of_worker(size_t worker) const { return fds_[worker < fds_.size() ? worker : 0].get(); }
 	Endpoint where() const { return Endpoint::of_socket(fds_.front().get()); }
 	/** Throws unless the sockets are what the set-up promises. */
 	void verify() const;

@@ -22,13 +22,14 @@ std::string share(uint64_t part, uint64_t whole)
 {
 	if (!whole)
 		return "-";
-	return std::format("{:.1f} %", 100.0 * static_cast<double>(part) /
-					       static_cast<double>(whole));
+	return std::format("{:.1f} %",
+			   100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 std::string milliseconds(Samples::Duration duration)
 {
-	return std::format("{:.2f} ms", std::chrono::duration<double, std::milli>(duration).count());
+	return std::format("{:.2f} ms",
+			   std::chrono::duration<double, std::milli>(duration).count());
 }
 
 uint64_t tried(const LoadResult &load)

@@ -57,8 +57,8 @@ Worker::Worker(const std::string &lanesd, int cpu, int listen_fd, bool lanes) : 
 }
 
 Worker::Worker(Worker &&other) noexcept
-	: cpu_(other.cpu_), pid_(std::exchange(other.pid_, -1)),
-	  output_(std::move(other.output_)), text_(std::move(other.text_))
+	: cpu_(other.cpu_), pid_(std::exchange(other.pid_, -1)), output_(std::move(other.output_)),
+	  text_(std::move(other.text_))
 {
 }
 

@@ -11,8 +11,8 @@ namespace lanes {
 
 Pages::Pages(size_t size) : size_(size)
 {
-	void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory =
+		mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		throw_errno(errno, std::format("mmap of {} bytes for buffers", size),
@@ -26,8 +26,8 @@ Pages::~Pages()
 }
 
 Buffers::Buffers(io_uring *ring, uint32_t count)
-	: ring_(ring), count_(count), available_(count),
-	  ring_memory_(count * sizeof(io_uring_buf)), memory_(size_t{count} * size),
+	: ring_(ring), count_(count), available_(count), ring_memory_(count * sizeof(io_uring_buf)),
+	  memory_(size_t{count} * size),
 	  buffer_ring_(reinterpret_cast<io_uring_buf_ring *>(ring_memory_.data()))
 {
 	io_uring_buf_reg registration{};

@@ -13,8 +13,7 @@ class Counter {
 public:
 	void add(uint64_t n = 1)
 	{
-		value_.store(value_.load(std::memory_order_relaxed) + n,
-			     std::memory_order_relaxed);
+		value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 	}
 	uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 

@@ -86,7 +86,8 @@ std::string Listener::attach()
 	if (ulp == LANES_ULP_NAME)
 		return "already attached to lanes, by another process or before the start";
 	if (!ulp.empty())
-		return std::format("TCP_ULP is '{}' already; sharing the socket without lanes", ulp);
+		return std::format("TCP_ULP is '{}' already; sharing the socket without lanes",
+				   ulp);
 	if (error == ENOENT)
 		return describe_errno(error, "attach to lanes",
 				      "load lanes.ko; sharing the socket without it");

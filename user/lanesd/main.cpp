@@ -64,9 +64,9 @@ void serve(const Options &options)
 
 	Server server(options, listener.fd());
 
-	print(stdout, std::format("lanesd: ready, {} shard{} on {}\n", options.cpus.size(),
-				  options.cpus.size() == 1 ? "" : "s",
-				  listener.where().to_string()));
+	print(stdout,
+	      std::format("lanesd: ready, {} shard{} on {}\n", options.cpus.size(),
+			  options.cpus.size() == 1 ? "" : "s", listener.where().to_string()));
 	for (int signal = SIGUSR1; signal != SIGTERM && signal != SIGINT;) {
 		signal = sigwaitinfo(&signals, nullptr);
 		if (signal == SIGUSR1)

@@ -76,19 +76,18 @@ TEST_P(options_bad, is_refused_in_one_line)
 	}
 }
 
-INSTANTIATE_TEST_SUITE_P(
-	arguments, options_bad,
-	testing::Values(std::vector<const char *>{"--nonsense"},
-			std::vector<const char *>{"extra"},
-			std::vector<const char *>{"--listen"},
-			std::vector<const char *>{"--listen", "80"},
-			std::vector<const char *>{"--listen", "fd:"},
-			std::vector<const char *>{"--listen", "fd:-1"},
-			std::vector<const char *>{"--listen", "fd:3x"},
-			std::vector<const char *>{"--shards", "0"},
-			std::vector<const char *>{"--shards", "4"},
-			std::vector<const char *>{"--shards", "x"},
-			std::vector<const char *>{"--connections", "0"},
-			std::vector<const char *>{"--buffers", "0"},
-			std::vector<const char *>{"--buffers", "3"},
-			std::vector<const char *>{"--buffers", "65536"}));
+INSTANTIATE_TEST_SUITE_P(arguments, options_bad,
+			 testing::Values(std::vector<const char *>{"--nonsense"},
+					 std::vector<const char *>{"extra"},
+					 std::vector<const char *>{"--listen"},
+					 std::vector<const char *>{"--listen", "80"},
+					 std::vector<const char *>{"--listen", "fd:"},
+					 std::vector<const char *>{"--listen", "fd:-1"},
+					 std::vector<const char *>{"--listen", "fd:3x"},
+					 std::vector<const char *>{"--shards", "0"},
+					 std::vector<const char *>{"--shards", "4"},
+					 std::vector<const char *>{"--shards", "x"},
+					 std::vector<const char *>{"--connections", "0"},
+					 std::vector<const char *>{"--buffers", "0"},
+					 std::vector<const char *>{"--buffers", "3"},
+					 std::vector<const char *>{"--buffers", "65536"}));

@@ -10,8 +10,8 @@ std::string share(uint64_t part, uint64_t whole)
 {
 	if (!whole)
 		return "-";
-	return std::format("{:.1f}%", 100.0 * static_cast<double>(part) /
-					      static_cast<double>(whole));
+	return std::format("{:.1f}%",
+			   100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
 std::string line(const std::string &shard, const std::string &cpu, const ShardReport &r)
@@ -38,9 +38,9 @@ ShardReport take_report(int cpu, const Counters &counters)
 
 std::string format_report(const std::vector<ShardReport> &shards)
 {
-	std::string text = std::format("{:>5} {:>4} {:>10} {:>13} {:>7} {:>14} {:>13} {:>8} {:>8}\n",
-				       "shard", "cpu", "accepted", "on_syn's_cpu", "share",
-				       "bytes", "accept_failed", "parked", "stalled");
+	std::string text = std::format(
+		"{:>5} {:>4} {:>10} {:>13} {:>7} {:>14} {:>13} {:>8} {:>8}\n", "shard", "cpu",
+		"accepted", "on_syn's_cpu", "share", "bytes", "accept_failed", "parked", "stalled");
 	ShardReport total{};
 
 	for (size_t shard = 0; shard < shards.size(); shard++) {

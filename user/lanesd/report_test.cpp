@@ -33,8 +33,7 @@ TEST(report, total_is_the_sum_and_the_demo_reads_it)
 	b.accepted = 5;
 	b.local = 5;
 
-	const WorkerReport total =
-		parse_worker_report("lanesd: ready\n" + format_report({a, b}));
+	const WorkerReport total = parse_worker_report("lanesd: ready\n" + format_report({a, b}));
 
 	EXPECT_EQ(total.accepted, 15U);
 	EXPECT_EQ(total.local, 14U);

@@ -11,8 +11,8 @@ Ring::Ring(unsigned submissions, unsigned completions)
 {
 	io_uring_params params{};
 
-	params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-		       IORING_SETUP_CQSIZE;
+	params.flags =
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
 	params.cq_entries = completions;
 
 	const int error = -io_uring_queue_init_params(submissions, &ring_, &params);
@@ -20,8 +20,7 @@ Ring::Ring(unsigned submissions, unsigned completions)
 	if (error == EINVAL)
 		throw_errno(error, "io_uring_setup", "lanesd needs Linux 6.1 or later");
 	if (error == EPERM || error == ENOSYS)
-		throw_errno(error, "io_uring_setup",
-			    "set sysctl kernel.io_uring_disabled to 0");
+		throw_errno(error, "io_uring_setup", "set sysctl kernel.io_uring_disabled to 0");
 	if (error == ENOMEM)
 		throw_errno(error, "io_uring_setup", "raise the memory limit of the process");
 	if (error)

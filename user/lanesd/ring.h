@@ -43,7 +43,8 @@ public:
 		unsigned count = 0;
 		io_uring_cqe *cqe;
 
-		io_uring_for_each_cqe(&ring_, head, cqe) {
+		io_uring_for_each_cqe(&ring_, head, cqe)
+		{
 			handle(*cqe);
 			count++;
 		}

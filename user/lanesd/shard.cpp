@@ -36,8 +36,7 @@ bool on_cpu(int fd, int cpu)
 	int incoming = -1;
 	socklen_t length = sizeof(incoming);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &incoming, &length) &&
-	       incoming == cpu;
+	return !getsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &incoming, &length) && incoming == cpu;
 }
 
 } // namespace
@@ -120,8 +119,8 @@ void Shard::dispatch(const io_uring_cqe &cqe)
 	}
 
 	if (!connections_.current(token))
-		throw std::runtime_error(std::format("slot {}: completion of a former connection",
-						     token.slot));
+		throw std::runtime_error(
+			std::format("slot {}: completion of a former connection", token.slot));
 	if (token.operation == Operation::receive)
 		on_receive(token.slot, cqe);
 	else if (token.operation == Operation::send)
@@ -132,9 +131,8 @@ void Shard::dispatch(const io_uring_cqe &cqe)
 
 void Shard::cancel(Token token)
 {
-	ring_.queue(cancel_token, [&](io_uring_sqe *sqe) {
-		io_uring_prep_cancel64(sqe, token.encode(), 0);
-	});
+	ring_.queue(cancel_token,
+		    [&](io_uring_sqe *sqe) { io_uring_prep_cancel64(sqe, token.encode(), 0); });
 }
 
 void Shard::accept()
@@ -304,8 +302,7 @@ void Shard::send(uint32_t slot)
 	ring_.queue(connections_.token(Operation::send, slot), [&](io_uring_sqe *sqe) {
 		io_uring_prep_send(sqe, connection.fd,
 				   buffers_.data(static_cast<uint16_t>(id)) + connection.sent,
-				   links_[id].length - connection.sent,
-				   MSG_NOSIGNAL | MSG_WAITALL);
+				   links_[id].length - connection.sent, MSG_NOSIGNAL | MSG_WAITALL);
 	});
 	connection.sending = true;
 	connection.send_since = now_;
@@ -373,9 +370,8 @@ void Shard::close_if_idle(uint32_t slot)
 		return;
 	while (connection.held)
 		drop_head(connection);
-	ring_.queue(connections_.token(Operation::close, slot), [&](io_uring_sqe *sqe) {
-		io_uring_prep_close(sqe, connection.fd);
-	});
+	ring_.queue(connections_.token(Operation::close, slot),
+		    [&](io_uring_sqe *sqe) { io_uring_prep_close(sqe, connection.fd); });
 }
 
 /* A descriptor is free again: accept need not wait for its retry. */

@@ -49,8 +49,8 @@ LoadResult Client::run(Clock::time_point start)
 			.tv_sec = wait.count() / 1'000'000'000,
 			.tv_nsec = wait.count() % 1'000'000'000,
 		};
-		const int count = epoll_pwait2(epoll_.get(), events.data(), events.size(),
-					       &timeout, nullptr);
+		const int count =
+			epoll_pwait2(epoll_.get(), events.data(), events.size(), &timeout, nullptr);
 
 		if (count < 0 && errno != EINTR)
 			throw_errno(errno, "epoll_pwait2");
@@ -94,8 +94,8 @@ void Client::begin(uint32_t index)
 	Attempt &attempt = attempts_[index];
 
 	attempt.state = State::connecting;
-	attempt.fd.reset(socket(plan_.target.family(),
-				SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	attempt.fd.reset(
+		socket(plan_.target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 	if (!attempt.fd) {
 		result_.error = errno;
 		finish(index, result_.failed);
@@ -128,8 +128,7 @@ void Client::watch(uint32_t index)
 	event.data.u32 = index;
 	if (!epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, attempt.fd.get(), &event))
 		return;
-	if (errno != EEXIST ||
-	    epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, attempt.fd.get(), &event))
+	if (errno != EEXIST || epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, attempt.fd.get(), &event))
 		throw_errno(errno, "epoll_ctl");
 }
 
@@ -240,6 +239,7 @@ LoadResult run_load(const LoadPlan &plan)
 			std::rethrow_exception(thread.failure);
 		total.merge(thread.result);
 	}
+	total.elapsed = Client::Clock::now() - start;
 	return total;
 }
 

@@ -35,6 +35,8 @@ struct LoadResult {
 	uint64_t stuck = 0;
 	/** This side could not even try, or got a wrong byte. */
 	uint64_t failed = 0;
+	/** From the first start to the last end. */
+	std::chrono::nanoseconds elapsed{};
 	/** errno of the last failed one. */
 	int error = 0;
 
@@ -74,10 +76,7 @@ private:
 	void finish(uint32_t index, uint64_t &counter);
 	void expire();
 	std::chrono::nanoseconds until_next(Clock::time_point now) const;
-	Clock::time_point start_of(uint32_t index) const
-	{
-		return start_ + index * plan_.interval;
-	}
+	Clock::time_point start_of(uint32_t index) const { return start_ + index * plan_.interval; }
 
 	const LoadPlan &plan_;
 	Fd epoll_;

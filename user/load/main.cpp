@@ -30,8 +30,9 @@ void print(const LoadResult &result)
 
 	std::fputs(text.c_str(), stdout);
 	if (result.failed)
-		std::fprintf(stderr, "lanesload: %s\n",
-			     describe_errno(result.error, "a connection could not be tried").c_str());
+		std::fprintf(
+			stderr, "lanesload: %s\n",
+			describe_errno(result.error, "a connection could not be tried").c_str());
 }
 
 } // namespace

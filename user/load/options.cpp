@@ -25,7 +25,8 @@ std::variant<LoadPlan, std::string> parse_load_options(int argc, const char *con
 	app.add_option("--connections", connections, "Connections of each client")
 		->check(CLI::Range(1U, 10'000'000U))
 		->capture_default_str();
-	app.add_option("--interval-us", interval_us, "Microseconds between two of a client's starts")
+	app.add_option("--interval-us", interval_us,
+		       "Microseconds between two of a client's starts")
 		->capture_default_str();
 	app.add_option("--timeout-ms", timeout_ms, "A connection without its echo by then is stuck")
 		->check(CLI::Range(1U, 3'600'000U))

@@ -20,9 +20,9 @@ std::variant<LoadPlan, std::string> parse(std::vector<const char *> arguments)
 
 TEST(load_options, all)
 {
-	const LoadPlan plan = std::get<LoadPlan>(
-		parse({"127.0.0.1:7000", "--clients", "1", "--connections", "9", "--interval-us",
-		       "10", "--timeout-ms", "20"}));
+	const LoadPlan plan =
+		std::get<LoadPlan>(parse({"127.0.0.1:7000", "--clients", "1", "--connections", "9",
+					  "--interval-us", "10", "--timeout-ms", "20"}));
 
 	EXPECT_EQ(plan.target.to_string(), "127.0.0.1:7000");
 	EXPECT_EQ(plan.cpus, std::vector<int>{1});
