@@ -73,8 +73,13 @@ static void measure(const void *arg)
 	if (s->reuse)
 		CHECK(WITHIN(1000, time_wait_sockets() >= nr_cpus()));
 	if (!plain()) {
+		struct lanes_info info = lanes_info(fd);
+
+		harness_diag("%llu from own lane, %llu global, %llu stolen, %llu spilled",
+			     info.accepted_local, info.accepted_global,
+			     info.accepted_stolen, info.spilled);
 		CHECK_OP(local_pm, >=, wanted_pm);
-		CHECK_EQ(lanes_info(fd).queued, 0);
+		CHECK_EQ(info.queued, 0);
 	}
 }
 
