@@ -75,10 +75,11 @@ void describe(const Conditions &c)
 	using Seconds = std::chrono::duration<double>;
 
 	print(std::format(R"(Linux {}, {} CPUs, a lanesd worker and a client bound to each.
-In each column and row {} connections start within {:.1f} s, over loopback, at
-the third of the rate at which this machine serves a burst; each waits for one
-echoed byte. Accept wait: from the return of connect() to the echo, of those
-served. No echo after {:.1f} s: stuck. Trouble comes after a third of the load.
+In each column and row {} connections start within {:.1f} s, over loopback: a
+third of the rate at which this machine serves a burst, yet at least one every
+20 ms from each client. Each connection waits for one echoed byte. Accept wait:
+from the return of connect() to the echo, of those served. No echo after {:.1f} s:
+stuck. Trouble comes after a third of the load.
 plain: of several waiting rings, Linux wakes the one that came first.
 
 )",
