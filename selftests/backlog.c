@@ -211,33 +211,42 @@ static bool ss_shows(int port, int recv_q, int send_q)
 	return shown_recv == recv_q && shown_send == send_q;
 }
 
+/*
+ * ss(8) takes long on a busy machine: what counts is that no run which began
+ * 100 ms after the change shows anything else. The time of the last run that
+ * did, or of the first one if it was true at once.
+ */
+static double true_after_ms(int port, int recv_q)
+{
+	double start_ms = now_ms(), began_ms;
+
+	do {
+		began_ms = now_ms() - start_ms;
+		if (ss_shows(port, recv_q, 64))
+			return began_ms;
+	} while (began_ms <= slow_ms(100));
+	harness_failed(__FILE__, __LINE__, "Recv-Q is not %d after %.0f ms",
+		       recv_q, began_ms);
+	return began_ms;
+}
+
 TEST(recv_q__true_within_100_ms)
 {
 	for (enum kind kind = STOCK; kind < NR_KINDS; kind++) {
 		struct worker *workers;
 		struct endpoint to;
 		int fd = listen_kind(kind, 64, &to), clients[FLOOD];
-		int port = port_of(&to);
-		double start_ms = now_ms(), ss_ms, took_ms;
+		double filled_ms, emptied_ms;
 
-		ss_shows(port, 0, 64);
-		ss_ms = now_ms() - start_ms;
 		workers = hold(fd, kind);
 		flood(&to, ALL_CPUS, clients);
-		start_ms = now_ms();
-		CHECK(WITHIN(1000, ss_shows(port, FLOOD, 64)));
-		took_ms = now_ms() - start_ms;
-		/* Two runs of ss: the one that came too early, and the last. */
-		CHECK_OP(took_ms, <=, slow_ms(100) + 2 * ss_ms);
-		/* Everything is open to everybody by then. */
-		if (kind == LANES_LOCAL)
-			sleep_ms(SPILL_MS + slow_ms(50));
+		filled_ms = true_after_ms(port_of(&to), FLOOD);
+		/* Everything is for everybody by then. */
+		sleep_ms(SPILL_MS + slow_ms(50));
 		CHECK_EQ(take_all(fd), FLOOD);
-		start_ms = now_ms();
-		CHECK(WITHIN(1000, ss_shows(port, 0, 64)));
-		harness_diag("%s: true after %.0f ms, again after %.0f ms, ss takes %.0f ms",
-			     kind_name[kind], took_ms, now_ms() - start_ms, ss_ms);
-		CHECK_OP(now_ms() - start_ms, <=, slow_ms(100) + 2 * ss_ms);
+		emptied_ms = true_after_ms(port_of(&to), 0);
+		harness_diag("%s: true in a run begun after %.0f ms, emptied: %.0f ms",
+			     kind_name[kind], filled_ms, emptied_ms);
 		release(workers);
 		hang_up_all(clients);
 		close(fd);

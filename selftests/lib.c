@@ -126,8 +126,8 @@ int dial_from_port(const struct endpoint *to, int port)
 {
 	struct timeval tv = { .tv_sec = CLIENT_TIMEOUT_S * harness_slow() };
 	struct sockaddr_storage from = { .ss_family = to->addr.ss_family };
-	int fd, saved, one = 1;
-	bool again = false;
+	int fd, saved, one = 1, err = 0;
+	bool again;
 
 	fd = MUST(socket(to->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	MUST(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
@@ -138,12 +138,12 @@ int dial_from_port(const struct endpoint *to, int port)
 				sizeof(one)));
 		MUST(bind(fd, (struct sockaddr *)&from, to->len));
 	}
-	/* A ring's completions interrupt; connect() then waits again. */
-	errno = 0;
-	while (connect(fd, (const struct sockaddr *)&to->addr, to->len) &&
-	       errno == EINTR)
-		again = true;
-	if (!errno || (again && errno == EISCONN))
+	do {
+		again = err && errno == EINTR;
+		err = connect(fd, (const struct sockaddr *)&to->addr, to->len);
+		/* A ring's completions interrupt; connect() then waits again. */
+	} while (err && errno == EINTR);
+	if (!err || (again && errno == EISCONN))
 		return fd;
 	saved = errno == EINPROGRESS ? ETIMEDOUT : errno;
 	close(fd);
