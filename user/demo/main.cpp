@@ -24,6 +24,9 @@ namespace {
 
 using namespace lanes;
 
+/* Of each client: fewer say nothing about shares and percentiles. */
+constexpr uint32_t connections_min = 60;
+
 std::string default_lanesd()
 {
 	return std::filesystem::read_symlink("/proc/self/exe").replace_filename("lanesd");
@@ -67,7 +70,7 @@ std::chrono::microseconds calibrate(Conditions conditions)
 	const auto each = burst.elapsed / conditions.connections;
 
 	refuse_failed(burst);
-	return duration_cast<microseconds>(std::clamp<nanoseconds>(3 * each, 2ms, 20ms));
+	return duration_cast<microseconds>(std::clamp<nanoseconds>(3 * each, 2ms, 40ms));
 }
 
 void describe(const Conditions &c)
@@ -77,7 +80,7 @@ void describe(const Conditions &c)
 	print(std::format(R"(Linux {}, {} CPUs, a lanesd worker and a client bound to each.
 In each column and row {} connections start within {:.1f} s, over loopback: a
 third of the rate at which this machine serves a burst, yet at least one every
-20 ms from each client. Each connection waits for one echoed byte. Accept wait:
+40 ms from each client. Each connection waits for one echoed byte. Accept wait:
 from the return of connect() to the echo, of those served. No echo after {:.1f} s:
 stuck. Trouble comes after a third of the load.
 plain: of several waiting rings, Linux wakes the one that came first.
@@ -110,7 +113,7 @@ int main(int argc, char **argv)
 	Conditions conditions{};
 	uint32_t interval_us = 0;
 	uint32_t duration_ms = 1200;
-	uint32_t timeout_ms = 2000;
+	uint32_t timeout_ms = 3000;
 
 	CLI::App app("Serves one load in three ways, with healthy and with broken workers.",
 		     "lanes-demo");
@@ -120,7 +123,8 @@ int main(int argc, char **argv)
 						     {"SO_REUSEPORT", Setup::reuseport},
 						     {"lanes", Setup::lanes}}));
 	app.add_option("--lanesd", conditions.lanesd, "The server; default: beside this program");
-	app.add_option("--duration-ms", duration_ms, "During which connections start")
+	app.add_option("--duration-ms", duration_ms,
+		       "During which connections start, 60 of each client at least")
 		->check(CLI::Range(100U, 600'000U))
 		->capture_default_str();
 	app.add_option("--interval-us", interval_us,
@@ -148,8 +152,10 @@ int main(int argc, char **argv)
 		conditions.timeout = std::chrono::milliseconds(timeout_ms);
 		conditions.interval = interval_us ? std::chrono::microseconds(interval_us)
 						  : calibrate(conditions);
-		conditions.connections = static_cast<uint32_t>(std::max<int64_t>(
-			3, std::chrono::milliseconds(duration_ms) / conditions.interval));
+		conditions.connections =
+			std::max(connections_min,
+				 static_cast<uint32_t>(std::chrono::milliseconds(duration_ms) /
+						       conditions.interval));
 		run(conditions, setups);
 		return 0;
 	} catch (const std::exception &error) {
