@@ -159,22 +159,28 @@ static unsigned int lanes_overflow(const struct lanes_packet *p,
 	return NF_DROP;
 }
 
-/* Has the backlog of whoever answered the SYN of @req room for its child? */
-static bool lanes_refuses(const struct request_sock *req)
+/*
+ * The last ACK of a handshake makes a child, for which the backlog must have
+ * room. A bottom half is told whether it has, and the stock code does what it
+ * does then; a top half cannot be told, so the ACK is dropped here.
+ */
+static bool lanes_refuses(struct request_sock *req)
 {
 	const struct inet_connection_sock *icsk = inet_csk(req->rsk_listener);
 	struct lanes_listener *l;
-	struct lanes_lane *lane;
 
 	if (READ_ONCE(icsk->icsk_ulp_ops) == &lanes_lane_ulp) {
-		lane = rcu_dereference(icsk->icsk_ulp_data);
-		return lanes_full(lane->listener, lane);
+		lanes_admits(rcu_dereference(icsk->icsk_ulp_data));
+		return false;
 	}
-	if (READ_ONCE(icsk->icsk_ulp_ops) == &lanes_ulp) {
-		l = rcu_dereference(icsk->icsk_ulp_data);
-		return l && lanes_full(l, NULL);
-	}
-	return false;
+	if (READ_ONCE(icsk->icsk_ulp_ops) != &lanes_ulp)
+		return false;
+	l = rcu_dereference(icsk->icsk_ulp_data);
+	if (!l || !lanes_full(l, NULL))
+		return false;
+	/* As the stock code: the peer has acknowledged, ask it again. */
+	inet_rsk(req)->acked = 1;
+	return true;
 }
 
 /* A packet of a connection: established, half-open or in TIME_WAIT. */
@@ -183,13 +189,8 @@ static unsigned int lanes_known(const struct lanes_packet *p, struct sock *sk)
 	p->skb->sk = sk;
 	p->skb->destructor = sock_edemux;
 	if (sk->sk_state == TCP_NEW_SYN_RECV && p->th->ack && !p->th->rst &&
-	    lanes_refuses(inet_reqsk(sk))) {
-		/* As the stock code does: the peer has acknowledged, so the
-		 * SYN-ACK is sent again.
-		 */
-		inet_rsk(inet_reqsk(sk))->acked = 1;
+	    lanes_refuses(inet_reqsk(sk)))
 		return lanes_overflow(p, inet_reqsk(sk)->rsk_listener);
-	}
 	return NF_ACCEPT;
 }
 
@@ -221,7 +222,7 @@ static unsigned int lanes_demux(const struct lanes_packet *p)
 		   lanes_fast_open(p)) {
 		return NF_ACCEPT;
 	}
-	if (lanes_full(lane->listener, lane))
+	if (!lanes_admits(lane))
 		return lanes_overflow(p, sk);
 	p->skb->sk = lane->sk;
 	p->skb->destructor = sock_pfree;

@@ -20,10 +20,12 @@
  *
  * In softirq, under the bh lock of the child that is being born:
  *
- * 4. rskq_lock of a lane or of a top half: the accept queue and
- *    sk_ack_backlog. Never two of them; never with another child's lock.
- * 5. lane->lock: who waits. A leaf.
- * 6. The lock of a wait queue: after 4 and 5 are dropped.
+ * 4. The bh lock of a bottom half or of a top half, if no user owns it: needed
+ *    to take a connection out of its queue, see lanes_trylock(). Never two.
+ * 5. rskq_lock of the same: the accept queue and sk_ack_backlog. To append it
+ *    is enough. Never two, never with another child's lock.
+ * 6. lane->lock: who waits. A leaf, not nested in 4 or 5.
+ * 7. The lock of a wait queue: after 4 to 6 are dropped.
  *
  * Without a lock
  *
@@ -85,8 +87,9 @@ struct lanes_listener;
  * @acceptor: who accepts here: the last LANES_NR_ACCEPTORS bound callers;
  *	each holds a reference
  * @next: the entry of @acceptor to be replaced next when all are alive
- * @stalled: a connection waited spill_ms here; set by the timer, cleared by
- *	an acceptor that comes. Lockless: a stale value costs locality only
+ * @stalled: a connection waited spill_ms here while the acceptor slept
+ *	elsewhere; set by the timer, cleared by an acceptor that comes.
+ *	Lockless: a stale value costs locality only
  * @timer: runs while the local accept queue is not empty
  * @last_tick: jiffies of the last run; timer only, or whoever starts it
  * @skew: jiffies during which this CPU did not run its timers; they are not
@@ -201,6 +204,7 @@ static inline bool lanes_queue_empty(const struct sock *sk)
 
 void lanes_queue_stamp(const struct request_sock *req, u32 clock);
 bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane);
+bool lanes_admits(struct lanes_lane *lane);
 void lanes_lane_ready(struct sock *sk);
 void lanes_top_ready(struct sock *sk);
 void lanes_lane_tick(struct timer_list *timer);
@@ -211,6 +215,16 @@ int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
 	       struct socket *newsock, struct proto_accept_arg *arg);
 void lanes_wake_global(struct lanes_listener *l);
 void lanes_wake_all(struct lanes_listener *l, __poll_t key);
+
+/*
+ * How many connections wait in a lane. Its sk_ack_backlog is one more, so that
+ * a limit of 0 makes the bottom half full even while its queue is empty: then
+ * the stock code refuses what comes, its way.
+ */
+static inline u32 lanes_length(const struct lanes_lane *lane)
+{
+	return READ_ONCE(lane->sk->sk_ack_backlog) - 1;
+}
 
 /* The time in jiffies as @lane's CPU has seen it pass. */
 static inline u32 lanes_clock(const struct lanes_lane *lane)

@@ -77,8 +77,9 @@ void lanes_backlog(struct lanes_listener *l)
 	u32 backlog = READ_ONCE(l->top->sk_max_ack_backlog);
 	int cpu;
 
+	/* One more, for lanes_length(). */
 	for_each_possible_cpu(cpu)
-		WRITE_ONCE(l->lane[cpu]->sk->sk_max_ack_backlog, backlog);
+		WRITE_ONCE(l->lane[cpu]->sk->sk_max_ack_backlog, backlog + 1);
 }
 
 static void lanes_copy_address(struct sock *to, const struct sock *from)
@@ -97,6 +98,17 @@ static void lanes_copy_address(struct sock *to, const struct sock *from)
 #endif
 	to->sk_bound_dev_if = from->sk_bound_dev_if;
 	to->sk_userlocks = from->sk_userlocks;
+}
+
+/* What lanes_length() takes off again. */
+static void lanes_count_one(struct sock *sk, bool more)
+{
+	spin_lock_bh(&lanes_queue(sk)->rskq_lock);
+	if (more)
+		sk_acceptq_added(sk);
+	else
+		sk_acceptq_removed(sk);
+	spin_unlock_bh(&lanes_queue(sk)->rskq_lock);
 }
 
 /*
@@ -123,6 +135,8 @@ static int lanes_listen(struct lanes_lane *lane)
 	lock_sock(sk);
 	WRITE_ONCE(sk->sk_prot, sk->sk_prot_creator);
 	sk->sk_reuse = top->sk_reuse;
+	sk->sk_max_ack_backlog = top->sk_max_ack_backlog + 1;
+	lanes_count_one(sk, true);
 	/* Fast open is served by the top half. */
 	lanes_queue(sk)->fastopenq.max_qlen = 0;
 	/* From here on a user's socket to its children: they hold the netns
@@ -143,6 +157,8 @@ static void lanes_lane_release(struct lanes_lane *lane)
 {
 	if (!lane->sock)
 		return;
+	if (lane->sk->sk_state == TCP_LISTEN)
+		lanes_count_one(lane->sk, false);
 	lane->sk->sk_kern_sock = 1;
 	lanes_ops_child(lane->sk);
 	sock_release(lane->sock);

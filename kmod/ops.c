@@ -248,8 +248,8 @@ static __poll_t lanes_op_poll(struct file *file, struct socket *sock,
 		WRITE_ONCE(l->unbound, true);
 	}
 	mask = stock->poll(file, sock, table);
-	if (!mask && lanes_listens(l) && lanes_available(l, own))
-		mask = LANES_READY;
+	if (lanes_listens(l))
+		mask = lanes_available(l, own) ? LANES_READY : 0;
 	lanes_put(l);
 	return mask;
 }
@@ -357,7 +357,7 @@ static void lanes_info_fill(struct lanes_listener *l, struct lanes_info *info)
 	info->queued = info->global_queued;
 	for_each_possible_cpu(cpu) {
 		stats = per_cpu_ptr(l->stats, cpu);
-		info->queued += READ_ONCE(l->lane[cpu]->sk->sk_ack_backlog);
+		info->queued += lanes_length(l->lane[cpu]);
 		info->accepted_local += stats->accepted_local;
 		info->accepted_global += stats->accepted_global;
 		info->accepted_stolen += stats->accepted_stolen;
@@ -375,7 +375,7 @@ static int lanes_lane_fill(struct lanes_listener *l,
 		return -EINVAL;
 	lane = l->lane[info->cpu];
 	stats = per_cpu_ptr(l->stats, info->cpu);
-	info->queued = READ_ONCE(lane->sk->sk_ack_backlog);
+	info->queued = lanes_length(lane);
 	info->flags = (lanes_claimed(lane) ? LANES_LANE_CLAIMED : 0) |
 		      (READ_ONCE(lane->stalled) ? LANES_LANE_STALLED : 0);
 	info->enqueued_local = stats->enqueued_local;

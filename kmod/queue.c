@@ -9,6 +9,9 @@
  */
 #include "lanes.h"
 
+#define LANES_PULL_SEARCH	16
+#define LANES_PULL_JIFFIES	2
+
 /**
  * lanes_queue_stamp() - note when a connection was queued
  * @req: its request; const to .clone, but ours alone until it is queued
@@ -24,28 +27,69 @@ void lanes_queue_stamp(const struct request_sock *req, u32 clock)
 	WRITE_ONCE(tcp_rsk(queued)->last_oow_ack_time, clock);
 }
 
+/* Not below 0: the lane's clock may have been put back since the stamp. */
 static u32 lanes_age(const struct request_sock *req, u32 clock)
 {
-	return clock - READ_ONCE(tcp_rsk(req)->last_oow_ack_time);
+	s32 age = clock - READ_ONCE(tcp_rsk(req)->last_oow_ack_time);
+
+	return max(age, 0);
 }
 
-/* Unlink the first request of @sk if it is at least @age old at @clock. */
+/*
+ * inet_csk_accept() looks whether the queue is empty, then removes, and relies
+ * on the socket's lock to keep others from removing in between. So do we: while
+ * somebody accepts from @sk, nothing can be taken away from it.
+ */
+static bool lanes_trylock(struct sock *sk)
+{
+	local_bh_disable();
+	/* Nested in the lock of the child that is being born. */
+	bh_lock_sock_nested(sk);
+	if (!sock_owned_by_user(sk))
+		return true;
+	bh_unlock_sock(sk);
+	local_bh_enable();
+	return false;
+}
+
+static void lanes_unlock(struct sock *sk)
+{
+	bh_unlock_sock(sk);
+	local_bh_enable();
+}
+
+/* Unlink @req, which follows @prev or is the first. */
+static void lanes_unlink(struct sock *sk, struct request_sock *prev,
+			 struct request_sock *req)
+{
+	struct request_sock_queue *queue = lanes_queue(sk);
+
+	lockdep_assert_held(&queue->rskq_lock);
+	sk_acceptq_removed(sk);
+	if (prev)
+		prev->dl_next = req->dl_next;
+	else
+		WRITE_ONCE(queue->rskq_accept_head, req->dl_next);
+	if (queue->rskq_accept_tail == req)
+		queue->rskq_accept_tail = prev;
+}
+
+/* Take the first request of @sk away if it is at least @age old at @clock. */
 static struct request_sock *lanes_pop(struct sock *sk, u32 clock, u32 age)
 {
 	struct request_sock_queue *queue = lanes_queue(sk);
 	struct request_sock *req;
 
-	spin_lock_bh(&queue->rskq_lock);
+	if (!lanes_trylock(sk))
+		return NULL;
+	spin_lock(&queue->rskq_lock);
 	req = queue->rskq_accept_head;
-	if (req && lanes_age(req, clock) >= age) {
-		sk_acceptq_removed(sk);
-		WRITE_ONCE(queue->rskq_accept_head, req->dl_next);
-		if (!queue->rskq_accept_head)
-			queue->rskq_accept_tail = NULL;
-	} else {
+	if (req && lanes_age(req, clock) >= age)
+		lanes_unlink(sk, NULL, req);
+	else
 		req = NULL;
-	}
-	spin_unlock_bh(&queue->rskq_lock);
+	spin_unlock(&queue->rskq_lock);
+	lanes_unlock(sk);
 	return req;
 }
 
@@ -83,11 +127,12 @@ static u32 lanes_share(u32 backlog)
 	return backlog / (num_online_cpus() + 1);
 }
 
-static void lanes_note_length(struct lanes_listener *l, const struct sock *sk)
+static void lanes_note_length(struct lanes_listener *l)
 {
 	u32 share = lanes_share(READ_ONCE(l->top->sk_max_ack_backlog));
 
-	if (READ_ONCE(sk->sk_ack_backlog) >= share && !READ_ONCE(l->crowded))
+	if (READ_ONCE(l->top->sk_ack_backlog) >= share &&
+	    !READ_ONCE(l->crowded))
 		WRITE_ONCE(l->crowded, true);
 }
 
@@ -108,14 +153,14 @@ bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane)
 	u32 share = lanes_share(backlog), length, longest, total;
 	int cpu;
 
-	length = READ_ONCE((lane ? lane->sk : l->top)->sk_ack_backlog);
+	length = lane ? lanes_length(lane) : READ_ONCE(l->top->sk_ack_backlog);
 	if (length < share && !READ_ONCE(l->crowded))
 		return false;
 
 	total = READ_ONCE(l->top->sk_ack_backlog);
 	longest = total;
 	for_each_possible_cpu(cpu) {
-		length = READ_ONCE(l->lane[cpu]->sk->sk_ack_backlog);
+		length = lanes_length(l->lane[cpu]);
 		longest = max(longest, length);
 		total += length;
 	}
@@ -125,6 +170,26 @@ bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane)
 	if (READ_ONCE(l->crowded) != (longest >= share))
 		WRITE_ONCE(l->crowded, longest >= share);
 	return total > backlog;
+}
+
+/**
+ * lanes_admits() - has the backlog room for a connection of this lane?
+ * @lane: any CPU's lane
+ *
+ * Tells the bottom half too, by its limit: it is asked again by the stock
+ * code, see lanes_length().
+ *
+ * Context: softirq.
+ */
+bool lanes_admits(struct lanes_lane *lane)
+{
+	struct lanes_listener *l = lane->listener;
+	bool full = lanes_full(l, lane);
+	u32 limit = full ? 0 : READ_ONCE(l->top->sk_max_ack_backlog) + 1;
+
+	if (READ_ONCE(lane->sk->sk_max_ack_backlog) != limit)
+		WRITE_ONCE(lane->sk->sk_max_ack_backlog, limit);
+	return !full;
 }
 
 static unsigned long lanes_spill_jiffies(const struct lanes_listener *l)
@@ -235,7 +300,7 @@ static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
 	if (!moved)
 		return 0;
 
-	lanes_note_length(l, l->top);
+	lanes_note_length(l);
 	if (READ_ONCE(l->draining)) {
 		READ_ONCE(l->top->sk_data_ready)(l->top);
 		return moved;
@@ -261,15 +326,20 @@ void lanes_spill_all(struct lanes_listener *l)
 		lanes_spill(l->lane[cpu], 0);
 }
 
+static void lanes_look_after(struct lanes_lane *lane, unsigned long delay)
+{
+	if (timer_pending(&lane->timer))
+		return;
+	WRITE_ONCE(lane->last_tick, jiffies);
+	mod_timer(&lane->timer, jiffies + delay);
+}
+
 static void lanes_enqueued(struct lanes_lane *lane)
 {
 	struct lanes_listener *l = lane->listener;
 
 	this_cpu_inc(l->stats->enqueued_local);
-	if (!timer_pending(&lane->timer)) {
-		WRITE_ONCE(lane->last_tick, jiffies);
-		mod_timer(&lane->timer, jiffies + lanes_period(l));
-	}
+	lanes_look_after(lane, lanes_period(l));
 	if (wq_has_sleeper(&lane->wq))
 		lanes_wake(&lane->wq);
 	if (sock_flag(l->top, SOCK_FASYNC))
@@ -290,33 +360,53 @@ void lanes_lane_ready(struct sock *sk)
 	lane = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
 	if (!lane)
 		goto out;
-	if (lanes_claimed(lane))
+	if (lanes_claimed(lane)) {
 		lanes_enqueued(lane);
-	else
-		this_cpu_add(lane->listener->stats->enqueued_global,
-			     lanes_spill(lane, 0));
+		goto out;
+	}
+	this_cpu_add(lane->listener->stats->enqueued_global,
+		     lanes_spill(lane, 0));
+	/* Its acceptor did not come in time, but it may now, and then the lane
+	 * is its own again.
+	 */
+	if (READ_ONCE(lane->stalled) && waitqueue_active(&lane->wq))
+		lanes_wake(&lane->wq);
+	/* Somebody accepts from it just now, and may leave the rest. */
+	if (!lanes_queue_empty(lane->sk))
+		lanes_look_after(lane, 1);
 out:
 	rcu_read_unlock();
 }
 
-/* The only request of the global queue, if it is a connection of this CPU. */
+/*
+ * Unlink a connection of this CPU from the global accept queue. Of those that
+ * came in one moment it is near the head, so the search is short.
+ */
 static struct request_sock *lanes_pull(struct sock *top)
 {
 	struct request_sock_queue *queue = lanes_queue(top);
-	struct request_sock *req;
+	struct request_sock *req, *prev = NULL;
+	int left = LANES_PULL_SEARCH;
 
-	spin_lock_bh(&queue->rskq_lock);
-	req = queue->rskq_accept_head;
-	if (req && req == queue->rskq_accept_tail &&
-	    !tcp_rsk(req)->tfo_listener &&
-	    READ_ONCE(req->sk->sk_incoming_cpu) == raw_smp_processor_id()) {
-		sk_acceptq_removed(top);
-		WRITE_ONCE(queue->rskq_accept_head, NULL);
-		queue->rskq_accept_tail = NULL;
-	} else {
-		req = NULL;
+	if (!lanes_trylock(top))
+		return NULL;
+	spin_lock(&queue->rskq_lock);
+	for (req = queue->rskq_accept_head; req && left--; req = req->dl_next) {
+		/* A fast open child is the top half's until its handshake
+		 * ends.
+		 */
+		if (!tcp_rsk(req)->tfo_listener &&
+		    READ_ONCE(req->sk->sk_incoming_cpu) ==
+		    raw_smp_processor_id()) {
+			lanes_unlink(top, prev, req);
+			goto out;
+		}
+		prev = req;
 	}
-	spin_unlock_bh(&queue->rskq_lock);
+	req = NULL;
+out:
+	spin_unlock(&queue->rskq_lock);
+	lanes_unlock(top);
 	return req;
 }
 
@@ -349,17 +439,39 @@ void lanes_top_ready(struct sock *sk)
 		lanes_queue_stamp(req, lanes_clock(lane));
 		if (lanes_push(lane->sk, req)) {
 			lanes_enqueued(lane);
+			/* Who passed by this one may sleep now. */
+			if (!lanes_queue_empty(sk))
+				lanes_wake_global(l);
 			goto out;
 		}
 		lanes_push(sk, req);
 	}
 	this_cpu_inc(l->stats->enqueued_global);
-	lanes_note_length(l, sk);
+	lanes_note_length(l);
 	if (!timer_pending(&l->timer))
 		mod_timer(&l->timer, jiffies + lanes_period(l));
+	/* For a moment only our own acceptor takes it: lanes_global_ready(). */
+	if (lanes_claimed(lane) && waitqueue_active(&lane->wq))
+		lanes_wake(&lane->wq);
 	lanes_wake_global(l);
 out:
 	rcu_read_unlock();
+}
+
+/* Put the lane's clock back; who came while the CPU stood still is new. */
+static void lanes_put_back(struct lanes_lane *lane, u32 by)
+{
+	struct request_sock_queue *queue = lanes_queue(lane->sk);
+	struct request_sock *req;
+	u32 clock;
+
+	WRITE_ONCE(lane->skew, lane->skew + by);
+	clock = lanes_clock(lane);
+	spin_lock(&queue->rskq_lock);
+	for (req = queue->rskq_accept_head; req; req = req->dl_next)
+		if (!lanes_age(req, clock))
+			lanes_queue_stamp(req, clock);
+	spin_unlock(&queue->rskq_lock);
 }
 
 /**
@@ -380,13 +492,14 @@ void lanes_lane_tick(struct timer_list *timer)
 	unsigned int moved;
 
 	gone = jiffies - READ_ONCE(lane->last_tick);
-	if (gone > 2 * period)
-		WRITE_ONCE(lane->skew, lane->skew + gone - period);
+	if (gone > period + 1)
+		lanes_put_back(lane, gone - period);
 	WRITE_ONCE(lane->last_tick, jiffies);
 
 	if (lanes_claimed(lane)) {
 		moved = lanes_spill(lane, lanes_spill_jiffies(l));
-		if (moved)
+		/* A runnable acceptor is late, one asleep is elsewhere. */
+		if (moved && lanes_idle(lane))
 			WRITE_ONCE(lane->stalled, true);
 	} else {
 		moved = lanes_spill(lane, 0);
@@ -460,6 +573,31 @@ static struct lanes_lane *lanes_oldest(struct lanes_listener *l,
 	return oldest;
 }
 
+/*
+ * Is the global queue's first connection for the caller? One that the stock
+ * code has just put there is about to be pulled into its own CPU's lane by
+ * lanes_top_ready(), if that lane is claimed: pass it by until then.
+ */
+static bool lanes_global_ready(struct lanes_listener *l,
+			       const struct lanes_lane *own)
+{
+	struct request_sock_queue *queue = lanes_queue(l->top);
+	struct request_sock *req;
+	bool fresh = false;
+	int cpu = 0;
+
+	if (lanes_queue_empty(l->top))
+		return false;
+	spin_lock_bh(&queue->rskq_lock);
+	req = queue->rskq_accept_head;
+	if (req && !tcp_rsk(req)->tfo_listener) {
+		fresh = lanes_age(req, tcp_jiffies32) < LANES_PULL_JIFFIES;
+		cpu = READ_ONCE(req->sk->sk_incoming_cpu);
+	}
+	spin_unlock_bh(&queue->rskq_lock);
+	return !fresh || l->lane[cpu] == own || !lanes_claimed(l->lane[cpu]);
+}
+
 /**
  * lanes_available() - would lanes_take() find a connection?
  * @l: listener; the caller is a user of it
@@ -470,7 +608,7 @@ static struct lanes_lane *lanes_oldest(struct lanes_listener *l,
 bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own)
 {
 	return (own && !lanes_queue_empty(own->sk)) ||
-	       !lanes_queue_empty(l->top) || lanes_oldest(l, own);
+	       lanes_global_ready(l, own) || lanes_oldest(l, own);
 }
 
 /**
@@ -496,7 +634,7 @@ int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
 		if (err != -EAGAIN)
 			return err;
 	}
-	if (!lanes_queue_empty(l->top)) {
+	if (lanes_global_ready(l, own)) {
 		err = lanes_inet_accept(l->top->sk_socket, newsock, arg);
 		if (!err)
 			this_cpu_inc(l->stats->accepted_global);
