@@ -514,6 +514,25 @@ TEST(lanesd__accepts_on_the_syns_cpu)
 	CHECK_OP(t.local * 1000, >=, t.accepted * 995);
 }
 
+TEST(lanesd__table_on_sigusr1)
+{
+	struct server s;
+	int client;
+
+	serve(&s, V4, 0, OPTIONS("--shards", "1"));
+	client = MUST(dial(&s.to));
+	CHECK(answers(client, 2000));
+	MUST(kill(s.pid, SIGUSR1));
+	while (!strstr(s.text, "total") && read_more(&s))
+		;
+	CHECK(strstr(s.text, "total"));
+	/* And goes on. */
+	CHECK(answers(client, 2000));
+	close(client);
+	s.text[0] = 0;
+	CHECK_EQ(finish(&s).bytes, 2);
+}
+
 static void refuses(const char *const *options)
 {
 	const char *argv[8] = { lanesd_path() };

@@ -292,26 +292,33 @@ static long bpf(int command, union bpf_attr *attr)
 	return syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
 
-/* An sk_lookup program that gives everything for @port to @target. */
-static void redirect(int port, int target)
+static int socket_map(void)
 {
 	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_SOCKMAP,
 				.key_size = 4, .value_size = 4,
 				.max_entries = 1 };
-	__u32 key = 0;
-	__u64 value = target;
-	int map, prog, netns;
-	char log[4096] = "";
+	int map = bpf(BPF_MAP_CREATE, &attr);
 
-	map = bpf(BPF_MAP_CREATE, &attr);
 	if (map < 0)
 		SKIP("a BPF sockmap: %s", strerror(errno));
-	attr = (union bpf_attr){ .map_fd = map, .key = (__u64)&key,
-				 .value = (__u64)&value };
-	attr.flags = BPF_ANY;
-	/* A 4 byte value takes a descriptor, not a cookie. */
-	value = (__u32)target;
-	MUST(bpf(BPF_MAP_UPDATE_ELEM, &attr));
+	return map;
+}
+
+static long put(int map, int target)
+{
+	__u32 key = 0, value = target;
+	union bpf_attr attr = { .map_fd = map, .key = (__u64)&key,
+				.value = (__u64)&value };
+
+	return bpf(BPF_MAP_UPDATE_ELEM, &attr);
+}
+
+/* An sk_lookup program that gives everything for @port to the map's socket. */
+static void redirect(int port, int map)
+{
+	union bpf_attr attr;
+	char log[4096] = "";
+	int prog, netns;
 
 	struct bpf_insn code[] = {
 		/* r6 = ctx; if (ctx->local_port != port) return SK_PASS */
@@ -365,28 +372,34 @@ TEST(precedence__bpf_sk_lookup)
 {
 	struct how a = { .ip = "127.0.0.1", .port = 7000 };
 	struct how b = { .ip = "127.0.0.1", .port = 7001 };
-	int attached, target;
+	int attached, target, map = socket_map();
 
 	fresh_netns();
 	attached = listen_how(a);
 	MUST(lanes_attach(attached));
 	target = listen_how(b);
 	goes_to("127.0.0.1", 7000, attached, target);
-	redirect(7000, target);
+	MUST(put(map, target));
+	redirect(7000, map);
 	goes_to("127.0.0.1", 7000, target, attached);
 	goes_to("127.0.0.1", 7001, target, attached);
 }
 
-/* The program's choice may be an attached listener of another port. */
-TEST(precedence__bpf_sk_lookup_to_attached)
+/* The kernel keeps ULP and sockmap apart: each refuses the other's socket. */
+TEST(precedence__bpf_sk_lookup_target)
 {
 	struct how b = { .ip = "127.0.0.1", .port = 7001 };
-	int attached;
+	int target, map = socket_map();
 
+	need_lanes();
 	fresh_netns();
-	attached = listen_how(b);
-	MUST(lanes_attach(attached));
-	redirect(7000, attached);
-	goes_to("127.0.0.1", 7000, attached, -1);
-	goes_to("127.0.0.1", 7001, attached, -1);
+	target = listen_how(b);
+	MUST(lanes_attach(target));
+	CHECK_ERRNO(put(map, target), EINVAL);
+	MUST(lanes_detach(target));
+	MUST(put(map, target));
+	CHECK_ERRNO(lanes_attach(target), EOPNOTSUPP);
+	redirect(7000, map);
+	goes_to("127.0.0.1", 7000, target, -1);
+	goes_to("127.0.0.1", 7001, target, -1);
 }
