@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 	try {
 		app.parse(argc, argv);
 	} catch (const CLI::CallForHelp &) {
-		print(app.help());
+		print(app.help() + "\n");
 		return 0;
 	} catch (const CLI::ParseError &error) {
 		std::fprintf(stderr, "lanes-demo: %s\n", error.what());

@@ -56,7 +56,7 @@ std::variant<Options, Help> parse_options(int argc, const char *const *argv,
 	try {
 		app.parse(argc, argv);
 	} catch (const CLI::CallForHelp &) {
-		return Help{app.help()};
+		return Help{app.help() + "\n"};
 	} catch (const CLI::ParseError &error) {
 		throw UsageError(error.what());
 	}

@@ -27,8 +27,8 @@ constexpr auto stall_max = 10s;
 constexpr auto stall_check = 1s;
 constexpr auto drain_max = 2s;
 
-constexpr Token accept_token{Operation::accept};
-constexpr Token cancel_token{Operation::cancel};
+/* No connection has this slot. */
+constexpr Token accept_token{Operation::accept, Connection::none};
 constexpr Token stop_token{Operation::stop};
 
 bool on_cpu(int fd, int cpu)
@@ -108,6 +108,7 @@ void Shard::dispatch(const io_uring_cqe &cqe)
 		on_accept(cqe);
 		return;
 	case Operation::cancel:
+		on_cancel(token, cqe.res);
 		return;
 	case Operation::stop:
 		stopping_ = true;
@@ -129,10 +130,25 @@ void Shard::dispatch(const io_uring_cqe &cqe)
 		on_close(token.slot);
 }
 
-void Shard::cancel(Token token)
+/* The cancel's own token is that of its aim, but for the operation. */
+void Shard::cancel(Token aim)
 {
-	ring_.queue(cancel_token,
-		    [&](io_uring_sqe *sqe) { io_uring_prep_cancel64(sqe, token.encode(), 0); });
+	Token token = aim;
+
+	token.operation = Operation::cancel;
+	ring_.queue(token,
+		    [&](io_uring_sqe *sqe) { io_uring_prep_cancel64(sqe, aim.encode(), 0); });
+}
+
+/* It misses a multishot that is about to run again: try again later. */
+void Shard::on_cancel(Token token, int result)
+{
+	if (result >= 0)
+		return;
+	if (token.slot == accept_token.slot)
+		accept_pausing_ = false;
+	else if (connections_.current(token))
+		connections_[token.slot].pausing = false;
 }
 
 void Shard::accept()
@@ -193,8 +209,8 @@ void Shard::admit(int fd)
 	if (on_cpu(fd, config_.cpu))
 		counters_.local.add();
 	if (slot == Connection::none)
-		throw std::runtime_error("more connections than accept can have completed");
-	if (stopping_)
+		::close(fd);
+	else if (stopping_)
 		close(slot);
 	else
 		receive_or_park(slot);
@@ -346,7 +362,9 @@ void Shard::on_send(uint32_t slot, int result)
 	receive_or_park(slot);
 }
 
-/* The descriptor is closed when no operation uses it any more. */
+/* The descriptor is closed when no operation uses it any more: shutdown ends
+ * them all, while a cancel can miss one.
+ */
 void Shard::close(uint32_t slot)
 {
 	Connection &connection = connections_[slot];
@@ -355,10 +373,9 @@ void Shard::close(uint32_t slot)
 		return;
 	connection.closing = true;
 	line_.remove(slot);
-	if (connection.receiving)
-		cancel(connections_.token(Operation::receive, slot));
-	if (connection.sending)
-		cancel(connections_.token(Operation::send, slot));
+	/* Fails if the peer has reset the connection, which ends them too. */
+	if (connection.receiving || connection.sending)
+		shutdown(connection.fd, SHUT_RDWR);
 	close_if_idle(slot);
 }
 

@@ -64,7 +64,8 @@ private:
 	void close_stalled();
 	void stop();
 
-	void cancel(Token token);
+	void cancel(Token aim);
+	void on_cancel(Token token, int result);
 
 	const ShardConfig config_;
 	Counters &counters_;

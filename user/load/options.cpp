@@ -35,7 +35,7 @@ std::variant<LoadPlan, std::string> parse_load_options(int argc, const char *con
 	try {
 		app.parse(argc, argv);
 	} catch (const CLI::CallForHelp &) {
-		return app.help();
+		return app.help() + "\n";
 	} catch (const CLI::ParseError &error) {
 		throw UsageError(error.what());
 	}
