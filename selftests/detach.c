@@ -219,6 +219,10 @@ TEST(detach__half_open_closed)
 	client = dial_on(0, &to);
 	MUST(lanes_detach(fd));
 	close(fd);
+	/* The port is free at once. */
+	fd = MUST(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	CHECK_EQ(bind(fd, (struct sockaddr *)&to.addr, to.len), 0);
+	close(fd);
 	MUST(send(client, "x", 1, 0));
 	CHECK_ERRNO(recv(client, &byte, 1, 0), ECONNRESET);
 	if (!plain())
