@@ -224,6 +224,7 @@ static unsigned int lanes_demux(const struct lanes_packet *p)
 	}
 	if (!lanes_admits(lane))
 		return lanes_overflow(p, sk);
+	lanes_options_syn(lane);
 	p->skb->sk = lane->sk;
 	p->skb->destructor = sock_pfree;
 	return NF_ACCEPT;

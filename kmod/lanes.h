@@ -142,6 +142,8 @@ struct lanes_stats {
  * @spill_ms: see LANES_SPILL_MS; lockless
  * @draining: detach has begun; every connection goes to the top half.
  *	Written under lock_sock(top), read locklessly
+ * @leaving: an operation of ours makes the top half leave LISTEN and detaches
+ *	it then; lockless hint to lanes_top_state_change()
  * @unbound: an acceptor that is not bound has been seen; lockless hint
  * @crowded: a queue may hold more than its share of the backlog, so that
  *	admission must sum them all; lockless, see lanes_full()
@@ -162,6 +164,7 @@ struct lanes_listener {
 	struct completion	idle;
 	u32			spill_ms;
 	bool			draining;
+	bool			leaving;
 	bool			unbound;
 	bool			crowded;
 	unsigned int		rotor;
@@ -203,8 +206,6 @@ static inline bool lanes_queue_empty(const struct sock *sk)
 }
 
 void lanes_queue_stamp(const struct request_sock *req, u32 clock);
-bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane);
-bool lanes_admits(struct lanes_lane *lane);
 void lanes_lane_ready(struct sock *sk);
 void lanes_top_ready(struct sock *sk);
 void lanes_lane_tick(struct timer_list *timer);
@@ -213,8 +214,6 @@ void lanes_spill_all(struct lanes_listener *l);
 bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own);
 int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
 	       struct socket *newsock, struct proto_accept_arg *arg);
-void lanes_wake_global(struct lanes_listener *l);
-void lanes_wake_all(struct lanes_listener *l, __poll_t key);
 
 /*
  * How many connections wait in a lane. Its sk_ack_backlog is one more, so that
@@ -232,6 +231,17 @@ static inline u32 lanes_clock(const struct lanes_lane *lane)
 	return tcp_jiffies32 - READ_ONCE(lane->skew);
 }
 
+/* Wake-ups. */
+void lanes_wake(wait_queue_head_t *wq);
+void lanes_wake_global(struct lanes_listener *l);
+void lanes_wake_all(struct lanes_listener *l, __poll_t key);
+
+/* The backlog. */
+bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane);
+bool lanes_admits(struct lanes_lane *lane);
+void lanes_backlog_note(struct lanes_listener *l);
+void lanes_backlog(struct lanes_listener *l);
+
 /* Who waits. */
 struct lanes_lane *lanes_own(struct lanes_listener *l);
 void lanes_come(struct lanes_lane *lane, bool waits);
@@ -243,17 +253,24 @@ void lanes_forget(struct lanes_lane *lane);
 struct lanes_listener *lanes_get(const struct sock *sk);
 void lanes_put(struct lanes_listener *l);
 int lanes_attach(struct sock *sk);
+void lanes_lane_release(struct lanes_lane *lane);
+void lanes_free(struct lanes_listener *l);
+void lanes_listener_init(void);
+
+/* Its end. */
 int lanes_detach(struct socket *sock);
 void lanes_close(struct socket *sock);
-void lanes_backlog(struct lanes_listener *l);
 void lanes_lose(struct lanes_listener *l);
-int lanes_listener_init(void);
-void lanes_listener_exit(void);
+void lanes_lost(struct work_struct *work);
+void lanes_reap(struct work_struct *work);
+int lanes_detach_init(void);
+void lanes_detach_exit(void);
 
 /* Options. */
 bool lanes_plain(const struct sock *sk);
 int lanes_options_copy(struct lanes_lane *lane);
 int lanes_options_changed(struct lanes_listener *l);
+void lanes_options_syn(struct lanes_lane *lane);
 void lanes_options_socket(const struct sock *from, struct sock *to);
 
 /* Operations. */

@@ -20,16 +20,17 @@ static int __init lanes_init(void)
 	err = lanes_demux_init();
 	if (err)
 		goto err_net;
-	err = lanes_listener_init();
+	err = lanes_detach_init();
 	if (err)
 		goto err_demux;
+	lanes_listener_init();
 	err = tcp_register_ulp(&lanes_ulp);
 	if (err)
-		goto err_listener;
+		goto err_detach;
 	return 0;
 
-err_listener:
-	lanes_listener_exit();
+err_detach:
+	lanes_detach_exit();
 err_demux:
 	lanes_demux_exit();
 err_net:
@@ -40,7 +41,7 @@ err_net:
 static void __exit lanes_exit(void)
 {
 	tcp_unregister_ulp(&lanes_ulp);
-	lanes_listener_exit();
+	lanes_detach_exit();
 	lanes_demux_exit();
 	lanes_net_exit();
 	/* hlist and reference callbacks of the last listener. */

@@ -87,7 +87,8 @@ static void lanes_top_state_change(struct sock *sk)
 	rcu_read_lock();
 	l = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
 	if (l && inet_sk_state_load(sk) != TCP_LISTEN) {
-		lanes_lose(l);
+		if (!READ_ONCE(l->leaving))
+			lanes_lose(l);
 		lanes_wake_all(l, EPOLLHUP | LANES_READY);
 	}
 	rcu_read_unlock();
@@ -254,44 +255,48 @@ static __poll_t lanes_op_poll(struct file *file, struct socket *sock,
 	return mask;
 }
 
-/* After an operation that may have changed the state or the backlog. */
-static void lanes_changed(struct socket *sock)
+/* Around an operation that may change the state or the backlog: if the socket
+ * leaves LISTEN, it is stock when the operation returns.
+ */
+static void lanes_leave(struct socket *sock, bool leaving)
 {
-	struct lanes_listener *l;
+	struct lanes_listener *l = lanes_get(sock->sk);
 
-	if (inet_sk_state_load(sock->sk) != TCP_LISTEN) {
-		lanes_detach(sock);
+	if (!l)
 		return;
-	}
-	l = lanes_get(sock->sk);
-	if (l) {
-		lanes_backlog(l);
-		lanes_put(l);
-	}
+	WRITE_ONCE(l->leaving, leaving);
+	lanes_backlog(l);
+	lanes_put(l);
+	if (!leaving && inet_sk_state_load(sock->sk) != TCP_LISTEN)
+		lanes_detach(sock);
 }
 
 static int lanes_op_listen(struct socket *sock, int backlog)
 {
 	int err = lanes_ops_stock(sock->sk)->listen(sock, backlog);
 
-	lanes_changed(sock);
+	lanes_leave(sock, false);
 	return err;
 }
 
 static int lanes_op_shutdown(struct socket *sock, int how)
 {
-	int err = lanes_ops_stock(sock->sk)->shutdown(sock, how);
+	int err;
 
-	lanes_changed(sock);
+	lanes_leave(sock, true);
+	err = lanes_ops_stock(sock->sk)->shutdown(sock, how);
+	lanes_leave(sock, false);
 	return err;
 }
 
 static int lanes_op_connect(struct socket *sock, struct sockaddr_unsized *addr,
 			    int len, int flags)
 {
-	int err = lanes_ops_stock(sock->sk)->connect(sock, addr, len, flags);
+	int err;
 
-	lanes_changed(sock);
+	lanes_leave(sock, true);
+	err = lanes_ops_stock(sock->sk)->connect(sock, addr, len, flags);
+	lanes_leave(sock, false);
 	return err;
 }
 

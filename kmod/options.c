@@ -5,20 +5,22 @@
  *
  * Options set before the attach are copied to each bottom half, and again
  * after each setsockopt(2) of another level than SOL_SOCKET. Those of
- * SOL_SOCKET do not pass struct proto_ops: they are copied to each child when
- * it is born.
+ * SOL_SOCKET do not pass struct proto_ops: they are copied when a SYN comes and
+ * when a child is born.
  */
 #include <linux/ipv6.h>
 #include <net/ipv6.h>
 
 #include "lanes.h"
 
-/* Flags that are options and need nothing but the bit. */
+/* The flags that are options. */
 #define LANES_FLAGS (BIT(SOCK_LINGER) | BIT(SOCK_KEEPOPEN) |		\
 		     BIT(SOCK_BROADCAST) | BIT(SOCK_URGINLINE) |	\
 		     BIT(SOCK_DBG) | BIT(SOCK_LOCALROUTE) |		\
 		     BIT(SOCK_RXQ_OVFL) | BIT(SOCK_ZEROCOPY) |		\
-		     BIT(SOCK_WIFI_STATUS) | BIT(SOCK_NOFCS))
+		     BIT(SOCK_WIFI_STATUS) | BIT(SOCK_NOFCS) |		\
+		     BIT(SOCK_RCVTSTAMP) | BIT(SOCK_RCVTSTAMPNS) |	\
+		     BIT(SOCK_TSTAMP_NEW) | SK_FLAGS_TIMESTAMP)
 
 #define LANES_COPY(to, from, field) \
 	WRITE_ONCE((to)->field, READ_ONCE((from)->field))
@@ -59,18 +61,25 @@ bool lanes_plain(const struct sock *sk)
 void lanes_options_socket(const struct sock *from, struct sock *to)
 {
 	const u8 locks = SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
+	unsigned long flags = (to->sk_flags & ~LANES_FLAGS) |
+			      (READ_ONCE(from->sk_flags) & LANES_FLAGS);
 	u8 locked = from->sk_userlocks & locks;
 
+	/* sk_destruct() gives the static key back. */
+	if ((flags & SK_FLAGS_TIMESTAMP) && !(to->sk_flags & SK_FLAGS_TIMESTAMP))
+		net_enable_timestamp();
+	if (!(flags & SK_FLAGS_TIMESTAMP) && (to->sk_flags & SK_FLAGS_TIMESTAMP))
+		net_disable_timestamp();
+	to->sk_flags = flags;
+	to->sk_reuse = from->sk_reuse;
+	to->sk_reuseport = from->sk_reuseport;
 	to->sk_userlocks = (to->sk_userlocks & ~locks) | locked;
 	if (locked & SOCK_SNDBUF_LOCK)
 		LANES_COPY(to, from, sk_sndbuf);
 	if (locked & SOCK_RCVBUF_LOCK)
 		LANES_COPY(to, from, sk_rcvbuf);
-	to->sk_flags = (to->sk_flags & ~LANES_FLAGS) |
-		       (READ_ONCE(from->sk_flags) & LANES_FLAGS);
 	LANES_COPY(to, from, sk_lingertime);
-	LANES_COPY(to, from, sk_priority);
-	LANES_COPY(to, from, sk_mark);
+	LANES_COPY(to, from, sk_tsflags);
 	LANES_COPY(to, from, sk_rcvlowat);
 	LANES_COPY(to, from, sk_rcvtimeo);
 	LANES_COPY(to, from, sk_sndtimeo);
@@ -83,6 +92,30 @@ void lanes_options_socket(const struct sock *from, struct sock *to)
 	LANES_COPY(to, from, sk_prefer_busy_poll);
 	LANES_COPY(to, from, sk_busy_poll_budget);
 #endif
+}
+
+/**
+ * lanes_options_syn() - copy the SOL_SOCKET options that shape a SYN-ACK
+ * @lane: its bottom half is about to get a SYN
+ *
+ * They are not copied to the child, which has them from its request.
+ *
+ * Context: any; the bottom half is written as locklessly as a setsockopt(2)
+ * on a stock listener is seen by its clones.
+ */
+void lanes_options_syn(struct lanes_lane *lane)
+{
+	const struct sock *from = lane->top;
+	struct sock *to = lane->sk;
+
+	if (READ_ONCE(to->sk_rcvbuf) != READ_ONCE(from->sk_rcvbuf)) {
+		LANES_COPY(to, from, sk_rcvbuf);
+		to->sk_userlocks = from->sk_userlocks;
+	}
+	if (READ_ONCE(to->sk_mark) != READ_ONCE(from->sk_mark))
+		LANES_COPY(to, from, sk_mark);
+	if (READ_ONCE(to->sk_priority) != READ_ONCE(from->sk_priority))
+		LANES_COPY(to, from, sk_priority);
 }
 
 static void lanes_options_ip(const struct sock *from, struct sock *to)
@@ -133,6 +166,7 @@ static void lanes_options_tcp(const struct sock *from, struct sock *to)
 
 	LANES_COPY(dst, src, icsk_user_timeout);
 	LANES_COPY(dst, src, icsk_syn_retries);
+	LANES_COPY(dst, src, icsk_ack.pingpong);
 	LANES_COPY(dst, src, icsk_accept_queue.rskq_defer_accept);
 	LANES_COPY(tdst, tsrc, keepalive_time);
 	LANES_COPY(tdst, tsrc, keepalive_intvl);

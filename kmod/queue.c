@@ -121,77 +121,6 @@ static bool lanes_push(struct sock *sk, struct request_sock *req)
 	return listens;
 }
 
-/* A queue that holds no more than this cannot fill the backlog with others. */
-static u32 lanes_share(u32 backlog)
-{
-	return backlog / (num_online_cpus() + 1);
-}
-
-static void lanes_note_length(struct lanes_listener *l)
-{
-	u32 share = lanes_share(READ_ONCE(l->top->sk_max_ack_backlog));
-
-	if (READ_ONCE(l->top->sk_ack_backlog) >= share &&
-	    !READ_ONCE(l->crowded))
-		WRITE_ONCE(l->crowded, true);
-}
-
-/**
- * lanes_full() - is the backlog that listen(2) was given used up?
- * @l: listener
- * @lane: where the connection would go, NULL for the global accept queue
- *
- * The sum over all queues is compared as the stock code compares its one, but
- * it is only formed while some queue holds more than its share: else every
- * CPU stays with its own count, and @l->crowded is a line that nobody writes.
- *
- * Context: softirq.
- */
-bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane)
-{
-	u32 backlog = READ_ONCE(l->top->sk_max_ack_backlog);
-	u32 share = lanes_share(backlog), length, longest, total;
-	int cpu;
-
-	length = lane ? lanes_length(lane) : READ_ONCE(l->top->sk_ack_backlog);
-	if (length < share && !READ_ONCE(l->crowded))
-		return false;
-
-	total = READ_ONCE(l->top->sk_ack_backlog);
-	longest = total;
-	for_each_possible_cpu(cpu) {
-		length = lanes_length(l->lane[cpu]);
-		longest = max(longest, length);
-		total += length;
-	}
-	/* A queue that grows past its share now sets it again when it is
-	 * asked next: meanwhile each CPU may admit one too many.
-	 */
-	if (READ_ONCE(l->crowded) != (longest >= share))
-		WRITE_ONCE(l->crowded, longest >= share);
-	return total > backlog;
-}
-
-/**
- * lanes_admits() - has the backlog room for a connection of this lane?
- * @lane: any CPU's lane
- *
- * Tells the bottom half too, by its limit: it is asked again by the stock
- * code, see lanes_length().
- *
- * Context: softirq.
- */
-bool lanes_admits(struct lanes_lane *lane)
-{
-	struct lanes_listener *l = lane->listener;
-	bool full = lanes_full(l, lane);
-	u32 limit = full ? 0 : READ_ONCE(l->top->sk_max_ack_backlog) + 1;
-
-	if (READ_ONCE(lane->sk->sk_max_ack_backlog) != limit)
-		WRITE_ONCE(lane->sk->sk_max_ack_backlog, limit);
-	return !full;
-}
-
 static unsigned long lanes_spill_jiffies(const struct lanes_listener *l)
 {
 	return max(msecs_to_jiffies(READ_ONCE(l->spill_ms)), 1UL);
@@ -201,78 +130,6 @@ static unsigned long lanes_spill_jiffies(const struct lanes_listener *l)
 static unsigned long lanes_period(const struct lanes_listener *l)
 {
 	return clamp(lanes_spill_jiffies(l) / 4, 1UL, (unsigned long)HZ / 20);
-}
-
-static void lanes_wake(wait_queue_head_t *wq)
-{
-	wake_up_interruptible_sync_poll(wq, LANES_READY | EPOLLPRI |
-					EPOLLRDBAND);
-}
-
-/**
- * lanes_wake_global() - somebody should take from the global accept queue
- * @l: listener
- *
- * Wakes one acceptor that will come: an idle one of a lane, else one of the
- * top half's wait queue if such a one was seen, else a busy one of a lane.
- * If none of the lanes' acceptors will come as far as we know, all of them
- * are told, since we may know too little.
- *
- * Context: any but hard interrupt; no queue's lock is held.
- */
-void lanes_wake_global(struct lanes_listener *l)
-{
-	unsigned int start = READ_ONCE(l->rotor);
-	struct lanes_lane *lane, *busy = NULL;
-	bool others = false;
-	int cpu;
-
-	/* Pairs with set_current_state() and poll_wait() of a sleeper. */
-	smp_mb();
-	for_each_cpu_wrap(cpu, cpu_possible_mask, start) {
-		lane = l->lane[cpu];
-		if (!waitqueue_active(&lane->wq))
-			continue;
-		if (lanes_idle(lane)) {
-			WRITE_ONCE(l->rotor, (cpu + 1) % nr_cpu_ids);
-			lanes_wake(&lane->wq);
-			return;
-		}
-		if (lanes_claimed(lane))
-			busy = busy ?: lane;
-		else
-			others = true;
-	}
-	if (busy && !READ_ONCE(l->unbound)) {
-		lanes_wake(&busy->wq);
-		return;
-	}
-	lanes_ops_stock_ready(l->top);
-	if (!others)
-		return;
-	for_each_possible_cpu(cpu)
-		if (waitqueue_active(&l->lane[cpu]->wq))
-			lanes_wake(&l->lane[cpu]->wq);
-}
-
-/**
- * lanes_wake_all() - wake every acceptor, exclusive or not
- * @l: listener
- * @key: what has happened, EPOLL*
- *
- * Context: any but hard interrupt.
- */
-void lanes_wake_all(struct lanes_listener *l, __poll_t key)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		__wake_up(&l->lane[cpu]->wq, TASK_NORMAL, 0, poll_to_key(key));
-	rcu_read_lock();
-	if (skwq_has_sleeper(rcu_dereference(l->top->sk_wq)))
-		__wake_up(&rcu_dereference(l->top->sk_wq)->wait, TASK_NORMAL, 0,
-			  poll_to_key(key));
-	rcu_read_unlock();
 }
 
 /* Move what is at least @age old from @lane to the global accept queue. */
@@ -300,7 +157,7 @@ static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
 	if (!moved)
 		return 0;
 
-	lanes_note_length(l);
+	lanes_backlog_note(l);
 	if (READ_ONCE(l->draining)) {
 		READ_ONCE(l->top->sk_data_ready)(l->top);
 		return moved;
@@ -447,7 +304,7 @@ void lanes_top_ready(struct sock *sk)
 		lanes_push(sk, req);
 	}
 	this_cpu_inc(l->stats->enqueued_global);
-	lanes_note_length(l);
+	lanes_backlog_note(l);
 	if (!timer_pending(&l->timer))
 		mod_timer(&l->timer, jiffies + lanes_period(l));
 	/* For a moment only our own acceptor takes it: lanes_global_ready(). */
