@@ -9,7 +9,9 @@ enter_netns "$@"
 
 cases=(interop__nginx interop__nginx_detach interop__haproxy interop__redis
 	interop__memcached)
-requests=$((200 * ${LANES_SCALE:-100} / 100))
+cpus=$(nproc)
+requests=$((120 * ${LANES_SCALE:-100} / 100))
+((requests >= cpus)) || requests=$cpus
 
 start_nginx() {
 	need nginx curl
@@ -37,15 +39,16 @@ start_nginx() {
 
 # A connection per request: from every CPU, so for every lane.
 get_all() {
-	local url=$1 wanted=$2 got
-	got=$(for ((cpu = 0; cpu < $(nproc); cpu++)); do
-		for ((i = 0; i < requests / $(nproc); i++)); do
-			echo "url = $url"
-		done | taskset -c "$cpu" curl -s --max-time $((20 * slow)) \
-			-H 'Connection: close' --config - &
+	local url=$1 wanted=$2 got total=$((requests / cpus * cpus))
+	for ((i = 0; i < requests / cpus; i++)); do
+		echo "url = $url"
+	done >"$dir/urls"
+	got=$(for ((cpu = 0; cpu < cpus; cpu++)); do
+		taskset -c "$cpu" curl -s --max-time $((20 * slow)) \
+			-H 'Connection: close' --config "$dir/urls" &
 	done; wait)
-	[[ $(grep -c "^$wanted" <<<"$got") == $((requests / $(nproc) * $(nproc))) ]] ||
-		fail "$(grep -c "^$wanted" <<<"$got") of $requests answers"
+	[[ $(grep -c "^$wanted" <<<"$got") == "$total" ]] ||
+		fail "$(grep -c "^$wanted" <<<"$got") of $total answers"
 }
 
 interop__nginx() {
@@ -81,7 +84,7 @@ interop__haproxy() {
 	need haproxy curl
 	cat >"$dir/haproxy.cfg" <<-EOF
 		global
-			nbthread $(nproc)
+			nbthread $cpus
 			maxconn 256
 		defaults
 			mode http
@@ -111,7 +114,7 @@ interop__redis() {
 interop__memcached() {
 	local answer
 	need memcached
-	start 11211 memcached -u root -l 127.0.0.1 -p 11211 -U 0 -t "$(nproc)"
+	start 11211 memcached -u root -l 127.0.0.1 -p 11211 -U 0 -t "$cpus"
 	attach "$server" 11211
 	for ((i = 0; i < 20; i++)); do
 		answer=$(printf 'version\r\nquit\r\n' |
