@@ -182,16 +182,21 @@ TEST(lanesd__tells_what_attach_did)
 }
 
 /* Its own figure of what the module promises. */
-TEST(lanesd__accepts_on_the_syns_cpu)
+TEST_TIMEOUT(lanesd__accepts_on_the_syns_cpu, 60)
 {
-	int rounds = scaled(100);
+	int total = scaled(100) * nr_cpus();
 	struct server s;
 	struct totals t;
+	int listener;
 
 	need_lanes();
 	need_cpus(2);
-	serve(&s, DUAL, 0, OPTIONS());
-	for (int i = 0; i < rounds * nr_cpus(); i++) {
+	listener = listen_stock(DUAL, 512, &s.to);
+	start(&s, listener, 0, OPTIONS());
+	/* A debug kernel is late with everything, not only by mistake. */
+	if (harness_slow() > 1)
+		set_spill_ms(listener, slow_ms(80));
+	for (int i = 0; i < total; i++) {
 		int fd;
 
 		/* The byte must not come from another CPU than the SYN. */
@@ -200,10 +205,12 @@ TEST(lanesd__accepts_on_the_syns_cpu)
 		CHECK(answers(fd, 2000));
 		close(fd);
 	}
+	close(listener);
 	t = finish(&s);
 	harness_diag("%llu of %llu on the SYN's CPU", t.local, t.accepted);
-	CHECK_EQ(t.accepted, rounds * nr_cpus());
-	CHECK_OP(t.local * 1000, >=, t.accepted * 995);
+	CHECK_EQ(t.accepted, total);
+	/* One miss is more than 0.5 % of a small total. */
+	CHECK_OP(t.accepted - t.local, <=, total / 200 ?: 1);
 }
 
 TEST(lanesd__table_on_sigusr1)
