@@ -83,8 +83,8 @@ void lanes_come(struct lanes_lane *lane, bool waits)
 
 	if (READ_ONCE(lane->stalled))
 		WRITE_ONCE(lane->stalled, false);
-	if (lanes_known(lane, pid) ||
-	    !(waits || waitqueue_active(&lane->wq)))
+	/* A hint needs no barrier. */
+	if (lanes_known(lane, pid) || !(waits || waitqueue_active(&lane->wq)))
 		return;
 
 	spin_lock_bh(&lane->lock);

@@ -40,6 +40,7 @@ bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane)
 {
 	u32 backlog = READ_ONCE(l->top->sk_max_ack_backlog);
 	u32 share = lanes_share(backlog), length, longest, total;
+	bool crowded;
 	int cpu;
 
 	length = lane ? lanes_length(lane) : READ_ONCE(l->top->sk_ack_backlog);
@@ -56,8 +57,9 @@ bool lanes_full(struct lanes_listener *l, const struct lanes_lane *lane)
 	/* A queue that grows past its share now sets it again when it is
 	 * asked next: meanwhile each CPU may admit one too many.
 	 */
-	if (READ_ONCE(l->crowded) != (longest >= share))
-		WRITE_ONCE(l->crowded, longest >= share);
+	crowded = longest >= share;
+	if (READ_ONCE(l->crowded) != crowded)
+		WRITE_ONCE(l->crowded, crowded);
 	return total > backlog;
 }
 

@@ -67,15 +67,15 @@ static struct sock *lanes_established(const struct lanes_packet *p)
 
 #if IS_ENABLED(CONFIG_IPV6)
 	if (p->ipv6)
-		return __inet6_lookup_established(p->net, LANES_HASHINFO(p->net)
-				&ipv6_hdr(skb)->saddr, p->th->source,
-				&ipv6_hdr(skb)->daddr, p->port, inet6_iif(skb),
-				inet6_sdif(skb));
+		return lanes_call_lookup(__inet6_lookup_established, p->net,
+					 &ipv6_hdr(skb)->saddr, p->th->source,
+					 &ipv6_hdr(skb)->daddr, p->port,
+					 inet6_iif(skb), inet6_sdif(skb));
 #endif
-	return __inet_lookup_established(p->net, LANES_HASHINFO(p->net)
-			ip_hdr(skb)->saddr, p->th->source,
-			ip_hdr(skb)->daddr, p->port, inet_iif(skb),
-			inet_sdif(skb));
+	return lanes_call_lookup(__inet_lookup_established, p->net,
+				 ip_hdr(skb)->saddr, p->th->source,
+				 ip_hdr(skb)->daddr, p->port, inet_iif(skb),
+				 inet_sdif(skb));
 }
 
 /* The kernel's choice, with all its rules. BPF programs of a reuseport group
@@ -90,16 +90,16 @@ static struct sock *lanes_listening(const struct lanes_packet *p)
 	__skb_pull(skb, p->offset);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (p->ipv6)
-		sk = inet6_lookup_listener(p->net, LANES_HASHINFO(p->net)
-				skb, doff, &ipv6_hdr(skb)->saddr,
-				p->th->source, &ipv6_hdr(skb)->daddr, p->port,
-				inet6_iif(skb), inet6_sdif(skb));
+		sk = lanes_call_lookup(inet6_lookup_listener, p->net, skb, doff,
+				       &ipv6_hdr(skb)->saddr, p->th->source,
+				       &ipv6_hdr(skb)->daddr, p->port,
+				       inet6_iif(skb), inet6_sdif(skb));
 	else
 #endif
-		sk = __inet_lookup_listener(p->net, LANES_HASHINFO(p->net)
-				skb, doff, ip_hdr(skb)->saddr,
-				p->th->source, ip_hdr(skb)->daddr, p->port,
-				inet_iif(skb), inet_sdif(skb));
+		sk = lanes_call_lookup(__inet_lookup_listener, p->net, skb,
+				       doff, ip_hdr(skb)->saddr, p->th->source,
+				       ip_hdr(skb)->daddr, p->port,
+				       inet_iif(skb), inet_sdif(skb));
 	__skb_push(skb, p->offset);
 	return sk;
 }

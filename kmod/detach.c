@@ -34,6 +34,7 @@ static bool lanes_polled(const struct lanes_listener *l)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
+		/* Nobody enters any more; who leaves may be seen late. */
 		if (waitqueue_active(&l->lane[cpu]->wq))
 			return true;
 	return false;

@@ -171,8 +171,17 @@ static int lanes_wait(struct lanes_listener *l, long *timeo)
 	return err;
 }
 
-static int lanes_accept(struct socket *sock, struct socket *newsock,
-			struct proto_accept_arg *arg)
+/**
+ * lanes_accept() - accept(2) and its like on an attached socket
+ * @sock: the top half's
+ * @newsock: the socket to be connected
+ * @arg: as of proto_ops.accept
+ *
+ * Context: process context, no lock held.
+ * Return: 0 or what a stock listener would say.
+ */
+int lanes_accept(struct socket *sock, struct socket *newsock,
+		 struct proto_accept_arg *arg)
 {
 	const struct proto_ops *stock = lanes_ops_stock(sock->sk);
 	bool block = !(arg->flags & O_NONBLOCK);
@@ -221,8 +230,6 @@ static int lanes_accept(struct socket *sock, struct socket *newsock,
 	lanes_put(l);
 	return err;
 }
-
-LANES_ACCEPT_OP(lanes_op_accept, lanes_accept)
 
 static __poll_t lanes_op_poll(struct file *file, struct socket *sock,
 			      struct poll_table_struct *table)

@@ -22,7 +22,7 @@
 		     BIT(SOCK_RCVTSTAMP) | BIT(SOCK_RCVTSTAMPNS) |	\
 		     BIT(SOCK_TSTAMP_NEW) | SK_FLAGS_TIMESTAMP)
 
-#define LANES_COPY(to, from, field) \
+#define LANES_COPY(to, from, field...) \
 	WRITE_ONCE((to)->field, READ_ONCE((from)->field))
 
 /**

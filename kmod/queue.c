@@ -36,60 +36,53 @@ static u32 lanes_age(const struct request_sock *req, u32 clock)
 }
 
 /*
+ * Take a connection away from @sk: of the first @search ones, the first that
+ * is @age old at @clock and, if @cpu is not negative, was born on that CPU.
+ *
  * inet_csk_accept() looks whether the queue is empty, then removes, and relies
  * on the socket's lock to keep others from removing in between. So do we: while
  * somebody accepts from @sk, nothing can be taken away from it.
  */
-static bool lanes_trylock(struct sock *sk)
+static struct request_sock *lanes_remove(struct sock *sk, int search, int cpu,
+					 u32 clock, u32 age)
 {
+	struct request_sock_queue *queue = lanes_queue(sk);
+	struct request_sock *req = NULL, *prev = NULL;
+
 	local_bh_disable();
 	/* Nested in the lock of the child that is being born. */
 	bh_lock_sock_nested(sk);
-	if (!sock_owned_by_user(sk))
-		return true;
-	bh_unlock_sock(sk);
-	local_bh_enable();
-	return false;
-}
+	if (sock_owned_by_user(sk))
+		goto out;
 
-static void lanes_unlock(struct sock *sk)
-{
-	bh_unlock_sock(sk);
-	local_bh_enable();
-}
-
-/* Unlink @req, which follows @prev or is the first. */
-static void lanes_unlink(struct sock *sk, struct request_sock *prev,
-			 struct request_sock *req)
-{
-	struct request_sock_queue *queue = lanes_queue(sk);
-
-	lockdep_assert_held(&queue->rskq_lock);
-	sk_acceptq_removed(sk);
-	if (prev)
-		prev->dl_next = req->dl_next;
-	else
-		WRITE_ONCE(queue->rskq_accept_head, req->dl_next);
-	if (queue->rskq_accept_tail == req)
-		queue->rskq_accept_tail = prev;
-}
-
-/* Take the first request of @sk away if it is at least @age old at @clock. */
-static struct request_sock *lanes_pop(struct sock *sk, u32 clock, u32 age)
-{
-	struct request_sock_queue *queue = lanes_queue(sk);
-	struct request_sock *req;
-
-	if (!lanes_trylock(sk))
-		return NULL;
 	spin_lock(&queue->rskq_lock);
-	req = queue->rskq_accept_head;
-	if (req && lanes_age(req, clock) >= age)
-		lanes_unlink(sk, NULL, req);
-	else
-		req = NULL;
+	for (req = queue->rskq_accept_head; req; req = req->dl_next) {
+		/* A fast open child is the top half's until its handshake
+		 * ends.
+		 */
+		if (lanes_age(req, clock) >= age &&
+		    (cpu < 0 || (!tcp_rsk(req)->tfo_listener &&
+				 READ_ONCE(req->sk->sk_incoming_cpu) == cpu)))
+			break;
+		prev = req;
+		if (!--search) {
+			req = NULL;
+			break;
+		}
+	}
+	if (req) {
+		sk_acceptq_removed(sk);
+		if (prev)
+			prev->dl_next = req->dl_next;
+		else
+			WRITE_ONCE(queue->rskq_accept_head, req->dl_next);
+		if (queue->rskq_accept_tail == req)
+			queue->rskq_accept_tail = prev;
+	}
 	spin_unlock(&queue->rskq_lock);
-	lanes_unlock(sk);
+out:
+	bh_unlock_sock(sk);
+	local_bh_enable();
 	return req;
 }
 
@@ -140,7 +133,7 @@ static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
 	struct request_sock *req;
 	unsigned int moved = 0;
 
-	while ((req = lanes_pop(lane->sk, lanes_clock(lane), age))) {
+	while ((req = lanes_remove(lane->sk, 1, -1, lanes_clock(lane), age))) {
 		lanes_queue_stamp(req, tcp_jiffies32);
 		if (!lanes_push(l->top, req)) {
 			/* The top half is going; the lane's release resets
@@ -159,7 +152,7 @@ static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
 
 	lanes_backlog_note(l);
 	if (READ_ONCE(l->draining)) {
-		READ_ONCE(l->top->sk_data_ready)(l->top);
+		lanes_ops_stock_ready(l->top);
 		return moved;
 	}
 	if (!timer_pending(&l->timer))
@@ -197,8 +190,7 @@ static void lanes_enqueued(struct lanes_lane *lane)
 
 	this_cpu_inc(l->stats->enqueued_local);
 	lanes_look_after(lane, lanes_period(l));
-	if (wq_has_sleeper(&lane->wq))
-		lanes_wake(&lane->wq);
+	lanes_wake(&lane->wq);
 	if (sock_flag(l->top, SOCK_FASYNC))
 		lanes_ops_stock_ready(l->top);
 }
@@ -226,45 +218,13 @@ void lanes_lane_ready(struct sock *sk)
 	/* Its acceptor did not come in time, but it may now, and then the lane
 	 * is its own again.
 	 */
-	if (READ_ONCE(lane->stalled) && waitqueue_active(&lane->wq))
+	if (READ_ONCE(lane->stalled))
 		lanes_wake(&lane->wq);
 	/* Somebody accepts from it just now, and may leave the rest. */
 	if (!lanes_queue_empty(lane->sk))
 		lanes_look_after(lane, 1);
 out:
 	rcu_read_unlock();
-}
-
-/*
- * Unlink a connection of this CPU from the global accept queue. Of those that
- * came in one moment it is near the head, so the search is short.
- */
-static struct request_sock *lanes_pull(struct sock *top)
-{
-	struct request_sock_queue *queue = lanes_queue(top);
-	struct request_sock *req, *prev = NULL;
-	int left = LANES_PULL_SEARCH;
-
-	if (!lanes_trylock(top))
-		return NULL;
-	spin_lock(&queue->rskq_lock);
-	for (req = queue->rskq_accept_head; req && left--; req = req->dl_next) {
-		/* A fast open child is the top half's until its handshake
-		 * ends.
-		 */
-		if (!tcp_rsk(req)->tfo_listener &&
-		    READ_ONCE(req->sk->sk_incoming_cpu) ==
-		    raw_smp_processor_id()) {
-			lanes_unlink(top, prev, req);
-			goto out;
-		}
-		prev = req;
-	}
-	req = NULL;
-out:
-	spin_unlock(&queue->rskq_lock);
-	lanes_unlock(top);
-	return req;
 }
 
 /**
@@ -291,7 +251,9 @@ void lanes_top_ready(struct sock *sk)
 	}
 
 	lane = l->lane[raw_smp_processor_id()];
-	req = lanes_claimed(lane) ? lanes_pull(sk) : NULL;
+	/* Of those that came in one moment, ours is near the head. */
+	req = lanes_claimed(lane) ?
+	      lanes_remove(sk, LANES_PULL_SEARCH, lane->cpu, 0, 0) : NULL;
 	if (req) {
 		lanes_queue_stamp(req, lanes_clock(lane));
 		if (lanes_push(lane->sk, req)) {
@@ -308,7 +270,7 @@ void lanes_top_ready(struct sock *sk)
 	if (!timer_pending(&l->timer))
 		mod_timer(&l->timer, jiffies + lanes_period(l));
 	/* For a moment only our own acceptor takes it: lanes_global_ready(). */
-	if (lanes_claimed(lane) && waitqueue_active(&lane->wq))
+	if (lanes_claimed(lane))
 		lanes_wake(&lane->wq);
 	lanes_wake_global(l);
 out:

@@ -5,11 +5,16 @@
 #include "lanes.h"
 
 /**
- * lanes_wake() - wake one exclusive sleeper and all others
+ * lanes_wake() - wake one exclusive sleeper and all others, if there are any
  * @wq: a lane's wait queue
+ *
+ * Context: any but hard interrupt; after the queue was filled.
  */
 void lanes_wake(wait_queue_head_t *wq)
 {
+	/* Pairs with set_current_state() and poll_wait() of a sleeper. */
+	if (!wq_has_sleeper(wq))
+		return;
 	wake_up_interruptible_sync_poll(wq, LANES_READY | EPOLLPRI |
 					EPOLLRDBAND);
 }
@@ -36,6 +41,7 @@ void lanes_wake_global(struct lanes_listener *l)
 	smp_mb();
 	for_each_cpu_wrap(cpu, cpu_possible_mask, start) {
 		lane = l->lane[cpu];
+		/* The barrier is above. */
 		if (!waitqueue_active(&lane->wq))
 			continue;
 		if (lanes_idle(lane)) {
@@ -56,8 +62,7 @@ void lanes_wake_global(struct lanes_listener *l)
 	if (!others)
 		return;
 	for_each_possible_cpu(cpu)
-		if (waitqueue_active(&l->lane[cpu]->wq))
-			lanes_wake(&l->lane[cpu]->wq);
+		lanes_wake(&l->lane[cpu]->wq);
 }
 
 /**

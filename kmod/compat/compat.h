@@ -17,42 +17,61 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
-#ifdef LANES_HAVE_PROTO_ACCEPT_ARG
-#define lanes_inet_accept(sock, newsock, arg) inet_accept(sock, newsock, arg)
-#define lanes_ops_accept(ops, sock, newsock, arg) \
-	((ops)->accept(sock, newsock, arg))
-#define LANES_ACCEPT_OP(name, core)					\
-static int name(struct socket *sock, struct socket *newsock,		\
-		struct proto_accept_arg *arg)				\
-{									\
-	return core(sock, newsock, arg);				\
-}
-#else
+#ifndef LANES_HAVE_PROTO_ACCEPT_ARG
 struct proto_accept_arg {
 	int flags;
 	int err;
 	int is_empty;
 	bool kern;
 };
+#endif
 
-#define lanes_inet_accept(sock, newsock, arg) \
-	inet_accept(sock, newsock, (arg)->flags, (arg)->kern)
-#define lanes_ops_accept(ops, sock, newsock, arg) \
-	((ops)->accept(sock, newsock, (arg)->flags, (arg)->kern))
-#define LANES_ACCEPT_OP(name, core)					\
-static int name(struct socket *sock, struct socket *newsock, int flags,	\
-		bool kern)						\
-{									\
-	struct proto_accept_arg arg = { .flags = flags, .kern = kern };	\
-									\
-	return core(sock, newsock, &arg);				\
+static inline int lanes_inet_accept(struct socket *sock, struct socket *newsock,
+				    struct proto_accept_arg *arg)
+{
+#ifdef LANES_HAVE_PROTO_ACCEPT_ARG
+	return inet_accept(sock, newsock, arg);
+#else
+	return inet_accept(sock, newsock, arg->flags, arg->kern);
+#endif
+}
+
+static inline int lanes_ops_accept(const struct proto_ops *ops,
+				   struct socket *sock, struct socket *newsock,
+				   struct proto_accept_arg *arg)
+{
+#ifdef LANES_HAVE_PROTO_ACCEPT_ARG
+	return ops->accept(sock, newsock, arg);
+#else
+	return ops->accept(sock, newsock, arg->flags, arg->kern);
+#endif
+}
+
+/* Defined in ops.c; lanes_op_accept() is what proto_ops points to. */
+int lanes_accept(struct socket *sock, struct socket *newsock,
+		 struct proto_accept_arg *arg);
+
+#ifdef LANES_HAVE_PROTO_ACCEPT_ARG
+#define lanes_op_accept lanes_accept
+#else
+static inline int lanes_op_accept(struct socket *sock, struct socket *newsock,
+				  int flags, bool kern)
+{
+	struct proto_accept_arg arg = { .flags = flags, .kern = kern };
+
+	return lanes_accept(sock, newsock, &arg);
 }
 #endif
 
 #ifdef LANES_HAVE_LOOKUP_HASHINFO
-#define LANES_HASHINFO(net) (net)->ipv4.tcp_death_row.hashinfo,
+#define lanes_call_lookup(lookup, net, args...) ({			\
+	struct net *_net = (net);					\
+									\
+	lookup(_net, _net->ipv4.tcp_death_row.hashinfo, args);		\
+})
 #else
-#define LANES_HASHINFO(net)
+#define lanes_call_lookup(lookup, net, args...) \
+	lookup(net, args)
 #endif
 
 #ifndef LANES_HAVE_SOCKADDR_UNSIZED
