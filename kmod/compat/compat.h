@@ -64,14 +64,14 @@ static inline int lanes_op_accept(struct socket *sock, struct socket *newsock,
 #endif
 
 #ifdef LANES_HAVE_LOOKUP_HASHINFO
-#define lanes_call_lookup(lookup, net, args...) ({			\
-	struct net *_net = (net);					\
+#define lanes_call_lookup(lookup, netns, args...) ({			\
+	struct net *_net = (netns);					\
 									\
 	lookup(_net, _net->ipv4.tcp_death_row.hashinfo, args);		\
 })
 #else
-#define lanes_call_lookup(lookup, net, args...) \
-	lookup(net, args)
+#define lanes_call_lookup(lookup, netns, args...) \
+	lookup(netns, args)
 #endif
 
 #ifndef LANES_HAVE_SOCKADDR_UNSIZED
