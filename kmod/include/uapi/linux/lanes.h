@@ -46,7 +46,8 @@ enum {
  * @accepted_global: accepted from the global accept queue
  * @accepted_stolen: accepted from a lane by an acceptor that is not its own
  * @spilled: moved from a lane to the global accept queue after a wait of
- *	@spill_ms, or because the lane's acceptor died, stopped or left
+ *	@spill_ms, or because the lane's acceptor died, stopped or left.
+ *	What went to the global queue without waiting does not count
  *
  * The counters are monotonic from the attach on; each is the sum of per-CPU
  * values that are not read at one instant.
