@@ -28,18 +28,23 @@ std::string_view name_of(Trouble trouble)
 
 namespace {
 
-void inflict(const Worker &worker, Trouble trouble, std::chrono::microseconds duration)
+/* How many connections a stopped worker had accepted and not answered. */
+uint64_t inflict(const Worker &worker, Trouble trouble, std::chrono::microseconds duration)
 {
 	const auto start = std::chrono::steady_clock::now();
+	uint64_t held = 0;
 
 	if (trouble == Trouble::none)
-		return;
+		return held;
 	std::this_thread::sleep_until(start + duration / 3);
 	worker.signal(trouble == Trouble::killed ? SIGKILL : SIGSTOP);
-	if (trouble != Trouble::hung)
-		return;
+	if (trouble == Trouble::killed)
+		return held;
 	std::this_thread::sleep_until(start + duration * 2 / 3);
-	worker.signal(SIGKILL);
+	held = worker.connections();
+	if (trouble == Trouble::hung)
+		worker.signal(SIGKILL);
+	return held;
 }
 
 } // namespace
@@ -65,7 +70,7 @@ Outcome experiment(const Conditions &conditions, Setup setup, Trouble trouble)
 
 	auto load = std::async(std::launch::async, [&plan] { return run_load(plan); });
 
-	inflict(workers.front(), trouble, plan.connections * plan.interval);
+	outcome.held = inflict(workers.front(), trouble, plan.connections * plan.interval);
 	outcome.load = load.get();
 	if (trouble != Trouble::none)
 		return outcome;

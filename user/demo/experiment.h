@@ -33,6 +33,8 @@ struct Conditions {
 
 struct Outcome {
 	LoadResult load;
+	/** What a stopped worker had accepted and not answered. */
+	uint64_t held = 0;
 	/** Without trouble only: the dead do not report. */
 	uint64_t accepted = 0;
 	uint64_t local = 0;

@@ -82,8 +82,9 @@ In each column and row {} connections start within {:.1f} s, over loopback: a
 third of the rate at which this machine serves a burst, yet at least one every
 40 ms from each client. Each connection waits for one echoed byte. Accept wait:
 from the return of connect() to the echo, of those served. No echo after {:.1f} s:
-stuck. Trouble comes after a third of the load.
-plain: of several waiting rings, Linux wakes the one that came first.
+stuck. Trouble comes after a third of the load; what a worker has accepted by
+then is lost with it in every column. plain: of several waiting rings, Linux
+wakes the one that came first.
 
 )",
 			  kernel_release(), c.cpus.size(), c.connections * c.cpus.size(),

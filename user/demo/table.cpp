@@ -65,6 +65,9 @@ std::string table_rows(Trouble trouble, const std::vector<Outcome> &outcomes)
 			    [](const Outcome &o) { return std::format("{}", o.load.reset); });
 		text += row("stuck", outcomes,
 			    [](const Outcome &o) { return std::format("{}", o.load.stuck); });
+		if (trouble != Trouble::killed)
+			text += row("accepted by it, not answered", outcomes,
+				    [](const Outcome &o) { return std::format("{}", o.held); });
 	}
 	text += row("accept wait, p50", outcomes, [](const Outcome &o) {
 		return milliseconds(o.load.accept_wait.percentile(50));

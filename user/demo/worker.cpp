@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "demo/worker.h"
 
+#include <filesystem>
 #include <sstream>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -114,6 +116,20 @@ void Worker::signal(int number) const
 {
 	if (kill(pid_, number))
 		throw_errno(errno, std::format("signal {} to the worker on CPU {}", number, cpu_));
+}
+
+uint64_t Worker::connections() const
+{
+	const std::filesystem::path fds = std::format("/proc/{}/fd", pid_);
+	uint64_t sockets = 0;
+
+	for (const auto &fd : std::filesystem::directory_iterator(fds)) {
+		std::error_code gone;
+
+		sockets += read_symlink(fd, gone).string().starts_with("socket:");
+	}
+	/* One listens. */
+	return sockets ? sockets - 1 : 0;
 }
 
 WorkerReport Worker::finish()

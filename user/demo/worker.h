@@ -33,6 +33,8 @@ public:
 	~Worker();
 
 	void signal(int number) const;
+	/** Accepted and not closed: its own, whatever becomes of it. */
+	uint64_t connections() const;
 	/** Ends it with SIGTERM. */
 	WorkerReport finish();
 
