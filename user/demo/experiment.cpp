@@ -28,7 +28,7 @@ std::string_view name_of(Trouble trouble)
 
 namespace {
 
-/* How many connections a stopped worker had accepted and not answered. */
+/* How many connections a stopped worker had accepted and not closed. */
 uint64_t inflict(const Worker &worker, Trouble trouble, std::chrono::microseconds duration)
 {
 	const auto start = std::chrono::steady_clock::now();

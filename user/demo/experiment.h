@@ -33,7 +33,7 @@ struct Conditions {
 
 struct Outcome {
 	LoadResult load;
-	/** What a stopped worker had accepted and not answered. */
+	/** What a stopped worker had accepted and not closed. */
 	uint64_t held = 0;
 	/** Without trouble only: the dead do not report. */
 	uint64_t accepted = 0;

@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 	Conditions conditions{};
 	uint32_t interval_us = 0;
 	uint32_t duration_ms = 1200;
-	uint32_t timeout_ms = 3000;
+	uint32_t timeout_ms = 5000;
 
 	CLI::App app("Serves one load in three ways, with healthy and with broken workers.",
 		     "lanes-demo");

@@ -66,7 +66,7 @@ std::string table_rows(Trouble trouble, const std::vector<Outcome> &outcomes)
 		text += row("stuck", outcomes,
 			    [](const Outcome &o) { return std::format("{}", o.load.stuck); });
 		if (trouble != Trouble::killed)
-			text += row("accepted by it, not answered", outcomes,
+			text += row("accepted by it, still open", outcomes,
 				    [](const Outcome &o) { return std::format("{}", o.held); });
 	}
 	text += row("accept wait, p50", outcomes, [](const Outcome &o) {
