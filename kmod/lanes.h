@@ -205,7 +205,8 @@ static inline bool lanes_queue_empty(const struct sock *sk)
 	return reqsk_queue_empty(lanes_queue(sk));
 }
 
-void lanes_queue_stamp(const struct request_sock *req, u32 clock);
+void lanes_queue_stamp(const struct request_sock *req, u32 clock,
+		       bool reserved);
 void lanes_lane_ready(struct sock *sk);
 void lanes_top_ready(struct sock *sk);
 void lanes_lane_tick(struct timer_list *timer);

@@ -10,29 +10,49 @@
 #include "lanes.h"
 
 #define LANES_PULL_SEARCH	16
-#define LANES_PULL_JIFFIES	2
+#define LANES_PULL_JIFFIES	(HZ / 20 ?: 1)
+
+/* In a stamp: only the connection's own CPU may take it, see
+ * lanes_top_ready().
+ */
+#define LANES_RESERVED		1U
 
 /**
  * lanes_queue_stamp() - note when a connection was queued
  * @req: its request; const to .clone, but ours alone until it is queued
  * @clock: jiffies, as the queue counts them
+ * @reserved: it is about to be pulled into its CPU's lane
  *
  * last_oow_ack_time limits answers to invalid ACKs while the request is in
  * the established hash; from the birth of the child on nobody reads it.
  */
-void lanes_queue_stamp(const struct request_sock *req, u32 clock)
+void lanes_queue_stamp(const struct request_sock *req, u32 clock, bool reserved)
 {
 	struct request_sock *queued = (struct request_sock *)req;
+	u32 stamp = (clock & ~LANES_RESERVED) | (reserved ? LANES_RESERVED : 0);
 
-	WRITE_ONCE(tcp_rsk(queued)->last_oow_ack_time, clock);
+	WRITE_ONCE(tcp_rsk(queued)->last_oow_ack_time, stamp);
+}
+
+static bool lanes_reserved(const struct request_sock *req)
+{
+	return READ_ONCE(tcp_rsk(req)->last_oow_ack_time) & LANES_RESERVED;
 }
 
 /* Not below 0: the lane's clock may have been put back since the stamp. */
 static u32 lanes_age(const struct request_sock *req, u32 clock)
 {
-	s32 age = clock - READ_ONCE(tcp_rsk(req)->last_oow_ack_time);
+	u32 stamp = READ_ONCE(tcp_rsk(req)->last_oow_ack_time);
+	s32 age = clock - (stamp & ~LANES_RESERVED);
 
 	return max(age, 0);
+}
+
+/* A fast open child is the top half's until its handshake ends. */
+static bool lanes_born_on(const struct request_sock *req, int cpu)
+{
+	return !tcp_rsk(req)->tfo_listener &&
+	       READ_ONCE(req->sk->sk_incoming_cpu) == cpu;
 }
 
 /*
@@ -57,12 +77,8 @@ static struct request_sock *lanes_remove(struct sock *sk, int search, int cpu,
 
 	spin_lock(&queue->rskq_lock);
 	for (req = queue->rskq_accept_head; req; req = req->dl_next) {
-		/* A fast open child is the top half's until its handshake
-		 * ends.
-		 */
 		if (lanes_age(req, clock) >= age &&
-		    (cpu < 0 || (!tcp_rsk(req)->tfo_listener &&
-				 READ_ONCE(req->sk->sk_incoming_cpu) == cpu)))
+		    (cpu < 0 || lanes_born_on(req, cpu)))
 			break;
 		prev = req;
 		if (!--search) {
@@ -134,7 +150,7 @@ static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
 	unsigned int moved = 0;
 
 	while ((req = lanes_remove(lane->sk, 1, -1, lanes_clock(lane), age))) {
-		lanes_queue_stamp(req, tcp_jiffies32);
+		lanes_queue_stamp(req, tcp_jiffies32, false);
 		if (!lanes_push(l->top, req)) {
 			/* The top half is going; the lane's release resets
 			 * what it finds.
@@ -227,6 +243,20 @@ out:
 	rcu_read_unlock();
 }
 
+/* This CPU's connections, which it could not pull, are for everybody. */
+static void lanes_unreserve(struct sock *top, int cpu)
+{
+	struct request_sock_queue *queue = lanes_queue(top);
+	int search = LANES_PULL_SEARCH;
+	struct request_sock *req;
+
+	spin_lock(&queue->rskq_lock);
+	for (req = queue->rskq_accept_head; req && search--; req = req->dl_next)
+		if (lanes_reserved(req) && lanes_born_on(req, cpu))
+			lanes_queue_stamp(req, tcp_jiffies32, false);
+	spin_unlock(&queue->rskq_lock);
+}
+
 /**
  * lanes_top_ready() - sk_data_ready of a top half: a child was queued
  * @sk: the top half
@@ -255,7 +285,7 @@ void lanes_top_ready(struct sock *sk)
 	req = lanes_claimed(lane) ?
 	      lanes_remove(sk, LANES_PULL_SEARCH, lane->cpu, 0, 0) : NULL;
 	if (req) {
-		lanes_queue_stamp(req, lanes_clock(lane));
+		lanes_queue_stamp(req, lanes_clock(lane), false);
 		if (lanes_push(lane->sk, req)) {
 			lanes_enqueued(lane);
 			/* Who passed by this one may sleep now. */
@@ -269,9 +299,7 @@ void lanes_top_ready(struct sock *sk)
 	lanes_backlog_note(l);
 	if (!timer_pending(&l->timer))
 		mod_timer(&l->timer, jiffies + lanes_period(l));
-	/* For a moment only our own acceptor takes it: lanes_global_ready(). */
-	if (lanes_claimed(lane))
-		lanes_wake(&lane->wq);
+	lanes_unreserve(sk, lane->cpu);
 	lanes_wake_global(l);
 out:
 	rcu_read_unlock();
@@ -289,7 +317,7 @@ static void lanes_put_back(struct lanes_lane *lane, u32 by)
 	spin_lock(&queue->rskq_lock);
 	for (req = queue->rskq_accept_head; req; req = req->dl_next)
 		if (!lanes_age(req, clock))
-			lanes_queue_stamp(req, clock);
+			lanes_queue_stamp(req, clock, false);
 	spin_unlock(&queue->rskq_lock);
 }
 
@@ -402,7 +430,7 @@ static bool lanes_global_ready(struct lanes_listener *l,
 {
 	struct request_sock_queue *queue = lanes_queue(l->top);
 	struct request_sock *req;
-	bool fresh = false;
+	bool reserved = false;
 	int cpu = 0;
 
 	if (lanes_queue_empty(l->top))
@@ -410,11 +438,12 @@ static bool lanes_global_ready(struct lanes_listener *l,
 	spin_lock_bh(&queue->rskq_lock);
 	req = queue->rskq_accept_head;
 	if (req && !tcp_rsk(req)->tfo_listener) {
-		fresh = lanes_age(req, tcp_jiffies32) < LANES_PULL_JIFFIES;
+		reserved = lanes_reserved(req) &&
+			   lanes_age(req, tcp_jiffies32) < LANES_PULL_JIFFIES;
 		cpu = READ_ONCE(req->sk->sk_incoming_cpu);
 	}
 	spin_unlock_bh(&queue->rskq_lock);
-	return !fresh || l->lane[cpu] == own || !lanes_claimed(l->lane[cpu]);
+	return !reserved || l->lane[cpu] == own || !lanes_claimed(l->lane[cpu]);
 }
 
 /**
