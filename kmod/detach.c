@@ -29,6 +29,27 @@ static bool lanes_half_open(const struct lanes_listener *l)
 	return false;
 }
 
+/*
+ * Release the bottom halves, unless they have handshakes under way: then false.
+ * The last child may be between its request and the queue, in softirq.
+ */
+static bool lanes_drain(struct lanes_listener *l)
+{
+	bool listens = inet_sk_state_load(l->top) == TCP_LISTEN;
+	int cpu;
+
+	if (listens && lanes_half_open(l) &&
+	    time_before(jiffies, l->reap_ends))
+		return false;
+	if (listens) {
+		synchronize_net();
+		lanes_spill_all(l);
+	}
+	for_each_possible_cpu(cpu)
+		lanes_lane_release(l->lane[cpu]);
+	return true;
+}
+
 static bool lanes_polled(const struct lanes_listener *l)
 {
 	int cpu;
@@ -65,19 +86,9 @@ void lanes_reap(struct work_struct *work)
 {
 	struct lanes_listener *l = container_of(to_delayed_work(work),
 						struct lanes_listener, reap);
-	bool listens = inet_sk_state_load(l->top) == TCP_LISTEN;
-	int cpu, refs = l->module_refs;
+	int refs = l->module_refs;
 
-	if (listens && lanes_half_open(l) &&
-	    time_before(jiffies, l->reap_ends)) {
-		queue_delayed_work(lanes_wq, &l->reap, LANES_REAP_INTERVAL);
-		return;
-	}
-	if (listens)
-		lanes_spill_all(l);
-	for_each_possible_cpu(cpu)
-		lanes_lane_release(l->lane[cpu]);
-	if (lanes_polled(l)) {
+	if (!lanes_drain(l) || lanes_polled(l)) {
 		queue_delayed_work(lanes_wq, &l->reap, LANES_REAP_INTERVAL);
 		return;
 	}
@@ -131,8 +142,7 @@ static void lanes_detach_begin(struct lanes_listener *l)
 /* Wait for the operations under way and leave the rest to the reaper. The
  * top half's lock is not held: accept takes it.
  */
-static void lanes_detach_end(struct lanes_listener *l, bool drain,
-			     int module_refs)
+static void lanes_detach_end(struct lanes_listener *l, bool closing)
 {
 	int cpu;
 
@@ -142,13 +152,13 @@ static void lanes_detach_end(struct lanes_listener *l, bool drain,
 
 	for_each_possible_cpu(cpu)
 		lanes_free_epoll(l->lane[cpu]);
-	if (drain)
+	/* At a close what is queued and half open is reset. */
+	l->reap_ends = jiffies + (closing ? 0 : LANES_REAP_TIMEOUT);
+	if (!closing)
 		lanes_spill_all(l);
-	if (!drain || !lanes_half_open(l))
-		for_each_possible_cpu(cpu)
-			lanes_lane_release(l->lane[cpu]);
-	l->module_refs = module_refs;
-	l->reap_ends = jiffies + LANES_REAP_TIMEOUT;
+	lanes_drain(l);
+	/* __sock_release() drops the ops' reference itself. */
+	l->module_refs = closing ? 1 : 2;
 	queue_delayed_work(lanes_wq, &l->reap, 0);
 }
 
@@ -172,7 +182,7 @@ int lanes_detach(struct socket *sock)
 	release_sock(sk);
 	if (!l)
 		return -ENOPROTOOPT;
-	lanes_detach_end(l, inet_sk_state_load(sk) == TCP_LISTEN, 2);
+	lanes_detach_end(l, false);
 	return 0;
 }
 
@@ -203,7 +213,7 @@ void lanes_close(struct socket *sock)
 	release_sock(sk);
 	lanes_put(user);
 	if (l)
-		lanes_detach_end(l, false, 1);
+		lanes_detach_end(l, true);
 }
 
 /**
@@ -223,7 +233,7 @@ void lanes_lost(struct work_struct *work)
 		lanes_detach_begin(l);
 	release_sock(sk);
 	if (ours)
-		lanes_detach_end(l, false, 2);
+		lanes_detach_end(l, false);
 }
 
 /**

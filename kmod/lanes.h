@@ -21,8 +21,8 @@
  * In softirq, under the bh lock of the child that is being born:
  *
  * 4. The bh lock of a bottom half or of a top half, if no user owns it: needed
- *    to take a connection out of its queue, see lanes_trylock(). Never two.
- * 5. rskq_lock of the same: the accept queue and sk_ack_backlog. To append it
+ *    to take a connection out of its queue, see lanes_move(). Never two.
+ * 5. rskq_lock of either: the accept queue and sk_ack_backlog. To append it
  *    is enough. Never two, never with another child's lock.
  * 6. lane->lock: who waits. A leaf, not nested in 4 or 5.
  * 7. The lock of a wait queue: after 4 to 6 are dropped.

@@ -12,9 +12,7 @@
 #define LANES_PULL_SEARCH	16
 #define LANES_PULL_JIFFIES	(HZ / 20 ?: 1)
 
-/* In a stamp: only the connection's own CPU may take it, see
- * lanes_top_ready().
- */
+/* In a stamp: only its own CPU may take it, see lanes_top_ready(). */
 #define LANES_RESERVED		1U
 
 /**
@@ -55,25 +53,42 @@ static bool lanes_born_on(const struct request_sock *req, int cpu)
 	       READ_ONCE(req->sk->sk_incoming_cpu) == cpu;
 }
 
-/*
- * Take a connection away from @sk: of the first @search ones, the first that
- * is @age old at @clock and, if @cpu is not negative, was born on that CPU.
- *
- * inet_csk_accept() looks whether the queue is empty, then removes, and relies
- * on the socket's lock to keep others from removing in between. So do we: while
- * somebody accepts from @sk, nothing can be taken away from it.
+static void lanes_link(struct sock *sk, struct request_sock *req)
+{
+	struct request_sock_queue *queue = lanes_queue(sk);
+
+	lockdep_assert_held(&queue->rskq_lock);
+	req->dl_next = NULL;
+	if (queue->rskq_accept_head)
+		queue->rskq_accept_tail->dl_next = req;
+	else
+		WRITE_ONCE(queue->rskq_accept_head, req);
+	queue->rskq_accept_tail = req;
+	sk_acceptq_added(sk);
+}
+
+/* Append @req to the queue of @sk, if it listens. */
+static bool lanes_push(struct sock *sk, struct request_sock *req)
+{
+	struct request_sock_queue *queue = lanes_queue(sk);
+	bool listens;
+
+	spin_lock(&queue->rskq_lock);
+	listens = sk->sk_state == TCP_LISTEN;
+	if (listens)
+		lanes_link(sk, req);
+	spin_unlock(&queue->rskq_lock);
+	return listens;
+}
+
+/* Unlink, of the first @search requests of @sk, the first that is @age old at
+ * @clock and, if @cpu is not negative, was born on that CPU.
  */
 static struct request_sock *lanes_remove(struct sock *sk, int search, int cpu,
 					 u32 clock, u32 age)
 {
 	struct request_sock_queue *queue = lanes_queue(sk);
-	struct request_sock *req = NULL, *prev = NULL;
-
-	local_bh_disable();
-	/* Nested in the lock of the child that is being born. */
-	bh_lock_sock_nested(sk);
-	if (sock_owned_by_user(sk))
-		goto out;
+	struct request_sock *req, *prev = NULL;
 
 	spin_lock(&queue->rskq_lock);
 	for (req = queue->rskq_accept_head; req; req = req->dl_next) {
@@ -96,38 +111,41 @@ static struct request_sock *lanes_remove(struct sock *sk, int search, int cpu,
 			queue->rskq_accept_tail = prev;
 	}
 	spin_unlock(&queue->rskq_lock);
-out:
-	bh_unlock_sock(sk);
-	local_bh_enable();
 	return req;
 }
 
-static void lanes_link(struct sock *sk, struct request_sock *req)
+/*
+ * Move a connection, see lanes_remove(), and stamp it with @stamp.
+ *
+ * inet_csk_accept() looks whether the queue is empty, then removes, and relies
+ * on the socket's lock to keep others from removing in between. So do we: while
+ * somebody accepts from @from, nothing can be taken away from it. The lock also
+ * keeps @from from leaving LISTEN before what @to refused is back.
+ */
+static bool lanes_move(struct sock *from, struct sock *to, int search, int cpu,
+		       u32 clock, u32 age, u32 stamp)
 {
-	struct request_sock_queue *queue = lanes_queue(sk);
+	struct request_sock_queue *queue = lanes_queue(from);
+	struct request_sock *req = NULL;
+	bool moved = false;
 
-	lockdep_assert_held(&queue->rskq_lock);
-	req->dl_next = NULL;
-	if (queue->rskq_accept_head)
-		queue->rskq_accept_tail->dl_next = req;
-	else
-		WRITE_ONCE(queue->rskq_accept_head, req);
-	queue->rskq_accept_tail = req;
-	sk_acceptq_added(sk);
-}
-
-/* Append @req to the queue of @sk, which may have left LISTEN. */
-static bool lanes_push(struct sock *sk, struct request_sock *req)
-{
-	struct request_sock_queue *queue = lanes_queue(sk);
-	bool listens;
-
-	spin_lock_bh(&queue->rskq_lock);
-	listens = sk->sk_state == TCP_LISTEN;
-	if (listens)
-		lanes_link(sk, req);
-	spin_unlock_bh(&queue->rskq_lock);
-	return listens;
+	local_bh_disable();
+	/* Nested in the lock of the child that is being born. */
+	bh_lock_sock_nested(from);
+	if (!sock_owned_by_user(from))
+		req = lanes_remove(from, search, cpu, clock, age);
+	if (req) {
+		lanes_queue_stamp(req, stamp, false);
+		moved = lanes_push(to, req);
+		if (!moved) {
+			spin_lock(&queue->rskq_lock);
+			lanes_link(from, req);
+			spin_unlock(&queue->rskq_lock);
+		}
+	}
+	bh_unlock_sock(from);
+	local_bh_enable();
+	return moved;
 }
 
 static unsigned long lanes_spill_jiffies(const struct lanes_listener *l)
@@ -145,35 +163,18 @@ static unsigned long lanes_period(const struct lanes_listener *l)
 static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
 {
 	struct lanes_listener *l = lane->listener;
-	struct request_sock_queue *queue;
-	struct request_sock *req;
-	unsigned int moved = 0;
+	unsigned int moved = 0, left;
 
-	while ((req = lanes_remove(lane->sk, 1, -1, lanes_clock(lane), age))) {
-		lanes_queue_stamp(req, tcp_jiffies32, false);
-		if (!lanes_push(l->top, req)) {
-			/* The top half is going; the lane's release resets
-			 * what it finds.
-			 */
-			queue = lanes_queue(lane->sk);
-			spin_lock_bh(&queue->rskq_lock);
-			lanes_link(lane->sk, req);
-			spin_unlock_bh(&queue->rskq_lock);
-			break;
-		}
+	while (lanes_move(lane->sk, l->top, 1, -1, lanes_clock(lane), age,
+			  tcp_jiffies32))
 		moved++;
-	}
 	if (!moved)
 		return 0;
 
 	lanes_backlog_note(l);
-	if (READ_ONCE(l->draining)) {
-		lanes_ops_stock_ready(l->top);
-		return moved;
-	}
-	if (!timer_pending(&l->timer))
+	if (!timer_pending(&l->timer) && !READ_ONCE(l->draining))
 		mod_timer(&l->timer, jiffies + lanes_period(l));
-	for (age = 0; age < moved; age++)
+	for (left = moved; left; left--)
 		lanes_wake_global(l);
 	return moved;
 }
@@ -270,7 +271,6 @@ static void lanes_unreserve(struct sock *top, int cpu)
 void lanes_top_ready(struct sock *sk)
 {
 	struct lanes_listener *l;
-	struct request_sock *req;
 	struct lanes_lane *lane;
 
 	rcu_read_lock();
@@ -282,18 +282,14 @@ void lanes_top_ready(struct sock *sk)
 
 	lane = l->lane[raw_smp_processor_id()];
 	/* Of those that came in one moment, ours is near the head. */
-	req = lanes_claimed(lane) ?
-	      lanes_remove(sk, LANES_PULL_SEARCH, lane->cpu, 0, 0) : NULL;
-	if (req) {
-		lanes_queue_stamp(req, lanes_clock(lane), false);
-		if (lanes_push(lane->sk, req)) {
-			lanes_enqueued(lane);
-			/* Who passed by this one may sleep now. */
-			if (!lanes_queue_empty(sk))
-				lanes_wake_global(l);
-			goto out;
-		}
-		lanes_push(sk, req);
+	if (lanes_claimed(lane) &&
+	    lanes_move(sk, lane->sk, LANES_PULL_SEARCH, lane->cpu, 0, 0,
+		       lanes_clock(lane))) {
+		lanes_enqueued(lane);
+		/* Who passed by this one may sleep now. */
+		if (!lanes_queue_empty(sk))
+			lanes_wake_global(l);
+		goto out;
 	}
 	this_cpu_inc(l->stats->enqueued_global);
 	lanes_backlog_note(l);
