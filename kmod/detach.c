@@ -8,7 +8,6 @@
  * comes of them moves to the top half's queue.
  */
 #include <linux/module.h>
-#include <linux/rcupdate.h>
 
 #include "lanes.h"
 

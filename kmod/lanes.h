@@ -51,7 +51,6 @@
 #ifndef _LANES_H
 #define _LANES_H
 
-#include <linux/cpumask.h>
 #include <linux/percpu-refcount.h>
 #include <linux/poll.h>
 #include <linux/spinlock.h>
@@ -280,7 +279,6 @@ const struct proto_ops *lanes_ops_ours(const struct sock *sk);
 void lanes_ops_child(struct sock *sk);
 void lanes_ops_stock_ready(struct sock *sk);
 void lanes_ops_top(struct sock *sk);
-void lanes_ops_lane(struct sock *sk);
 bool lanes_ops_supported(const struct sock *sk);
 int lanes_ops_init(void);
 

@@ -114,7 +114,7 @@ static int lanes_listen(struct lanes_lane *lane)
 	lanes_sk_net_refcnt_upgrade(sk);
 	sk->sk_kern_sock = 0;
 	sock_set_flag(sk, SOCK_RCU_FREE);
-	lanes_ops_lane(sk);
+	sk->sk_data_ready = lanes_lane_ready;
 	__module_get(THIS_MODULE);
 	inet_csk(sk)->icsk_ulp_ops = &lanes_lane_ulp;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, lane);

@@ -7,21 +7,17 @@
  * address family, not one per listener: do_accept() may sleep between reading
  * a table's address and calling through it.
  */
-#include <linux/file.h>
 #include <linux/sched/signal.h>
-#include <net/inet_common.h>
 
 #include "lanes.h"
 
-enum { LANES_IPV4, LANES_IPV6, LANES_NR_FAMILIES };
-
-/* Written once by lanes_ops_init(), but for the address of the IPv6 part,
- * which stays NULL without IPv6.
+/* IPv4 and IPv6; written by lanes_ops_init() only. Without IPv6 the second
+ * stays empty.
  */
 static struct {
 	const struct proto_ops *stock;
 	struct proto_ops ours;
-} lanes_family[LANES_NR_FAMILIES];
+} lanes_family[2];
 
 static void (*lanes_stock_data_ready)(struct sock *sk) __ro_after_init;
 static void (*lanes_stock_state_change)(struct sock *sk) __ro_after_init;
@@ -105,15 +101,6 @@ void lanes_ops_top(struct sock *sk)
 	WRITE_ONCE(sk->sk_data_ready, lanes_top_ready);
 	sk->sk_state_change = lanes_top_state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
-}
-
-/**
- * lanes_ops_lane() - set a bottom half's callback
- * @sk: bottom half that nobody can find yet
- */
-void lanes_ops_lane(struct sock *sk)
-{
-	sk->sk_data_ready = lanes_lane_ready;
 }
 
 /**
@@ -489,10 +476,10 @@ static int lanes_family_init(int index, int family)
  */
 int __init lanes_ops_init(void)
 {
-	int err = lanes_family_init(LANES_IPV4, AF_INET);
+	int err = lanes_family_init(0, AF_INET);
 
 	if (err)
 		return err;
-	err = lanes_family_init(LANES_IPV6, AF_INET6);
+	err = lanes_family_init(1, AF_INET6);
 	return err == -EAFNOSUPPORT ? 0 : err;
 }

@@ -132,10 +132,9 @@ static void lanes_options_ip(const struct sock *from, struct sock *to)
 	LANES_COPY(dst, src, uc_index);
 }
 
-#if IS_ENABLED(CONFIG_IPV6)
 static void lanes_options_ipv6(const struct sock *from, struct sock *to)
 {
-	const struct ipv6_pinfo *src = inet6_sk(from);
+#if IS_ENABLED(CONFIG_IPV6)
 	struct ipv6_pinfo *dst = inet6_sk(to);
 
 	if (to->sk_family != AF_INET6)
@@ -143,19 +142,15 @@ static void lanes_options_ipv6(const struct sock *from, struct sock *to)
 	/* What a child is given of it, as in tcp_v6_syn_recv_sock(): the
 	 * whole but for what it points to.
 	 */
-	*dst = *src;
+	*dst = *inet6_sk(from);
 	RCU_INIT_POINTER(dst->ipv6_mc_list, NULL);
 	lanes_clear_flow_labels(dst);
 	RCU_INIT_POINTER(dst->opt, NULL);
 	dst->ipv6_ac_list = NULL;
 	dst->pktoptions = NULL;
 	dst->rxpmtu = NULL;
-}
-#else
-static void lanes_options_ipv6(const struct sock *from, struct sock *to)
-{
-}
 #endif
+}
 
 static void lanes_options_tcp(const struct sock *from, struct sock *to)
 {
