@@ -121,6 +121,7 @@ static void lanes_detach_begin(struct lanes_listener *l)
 	WRITE_ONCE(l->draining, true);
 	lanes_demux_del(l);
 	WRITE_ONCE(sk->sk_socket->ops, lanes_ops_stock(sk));
+	smp_wmb(); /* pairs with smp_rmb() in lanes_close() */
 	RCU_INIT_POINTER(inet_csk(sk)->icsk_ulp_data, NULL);
 	write_lock_bh(&sk->sk_callback_lock);
 	lanes_ops_child(sk);
@@ -192,6 +193,9 @@ int lanes_detach(struct socket *sock)
  * __sock_release() has read our ops, so it drops their module reference when
  * we return. If a detach came in between, that one drops it too: take one
  * more. Until then it cannot be the last, the detach waits for us.
+ *
+ * A child has our ops, and a reference for them, if an old kernel's do_accept()
+ * read sock->ops before a detach and again after it: nothing to do.
  */
 void lanes_close(struct socket *sock)
 {
@@ -200,7 +204,10 @@ void lanes_close(struct socket *sock)
 
 	user = lanes_get(sk);
 	if (!user) {
-		__module_get(THIS_MODULE);
+		/* Pairs with smp_wmb() in lanes_detach_begin(). */
+		smp_rmb();
+		if (READ_ONCE(sock->ops) == lanes_ops_stock(sk))
+			__module_get(THIS_MODULE);
 		return;
 	}
 	lock_sock(sk);

@@ -296,8 +296,12 @@ static int lanes_op_connect(struct socket *sock, struct sockaddr_unsized *addr,
 
 static int lanes_op_release(struct socket *sock)
 {
-	const struct proto_ops *stock = lanes_ops_stock(sock->sk);
+	const struct proto_ops *stock;
 
+	/* A new socket, of an accept that failed before it came to us. */
+	if (!sock->sk)
+		return 0;
+	stock = lanes_ops_stock(sock->sk);
 	lanes_close(sock);
 	return stock->release(sock);
 }
