@@ -177,12 +177,14 @@ int lanes_accept(struct socket *sock, struct socket *newsock,
 	long timeo;
 	int err;
 
-	/* do_accept() gave the new socket our table and a reference to us.
-	 * If the ops' owner was read as ours, the reference was taken.
+	/* do_accept() gave the new socket our table and a reference to us,
+	 * unless an old kernel's read sock->ops before the attach.
 	 */
-	newsock->ops = stock;
-	__module_get(stock->owner);
-	module_put(THIS_MODULE);
+	if (newsock->ops == lanes_ops_ours(sock->sk)) {
+		newsock->ops = stock;
+		__module_get(stock->owner);
+		module_put(THIS_MODULE);
+	}
 
 	l = lanes_get(sock->sk);
 	if (!l)
