@@ -3,19 +3,15 @@
  * SYN to lane: which bottom half a packet is for.
  *
  * A hook at the end of LOCAL_IN looks the port up in its CPU's own table.
- * Only where an attached listener has the port it does the kernel's look-ups,
- * in the kernel's order, and attaches what it finds to the packet, so that
- * they replace the stock ones. If the kernel's choice among listeners
+ * Only where an attached listener has the port are the kernel's look-ups done
+ * here, in the kernel's order, and what they find attached to the packet, so
+ * that they replace the stock ones. If the kernel's choice among listeners
  * (address, device, reuseport group, BPF) is a top half, the packet gets the
  * bottom half of this CPU instead.
  */
-#include <linux/netfilter.h>
-#include <net/inet6_hashtables.h>
-#include <net/ip.h>
-#include <net/ipv6.h>
 #include <net/netns/hash.h>
 
-#include "lanes.h"
+#include "packet.h"
 
 #define LANES_TABLE_SIZE BIT(LANES_TABLE_BITS)
 
@@ -27,33 +23,31 @@ struct lanes_table {
  * lanes_mutex, read under RCU.
  */
 static DEFINE_PER_CPU(struct lanes_table *, lanes_tables);
-static DEFINE_MUTEX(lanes_mutex); /* see lanes.h */
-
-/* What the look-ups need of a packet. */
-struct lanes_packet {
-	struct sk_buff		*skb;
-	const struct tcphdr	*th;
-	struct net		*net;
-	unsigned int		offset;
-	u16			port;
-	bool			ipv6;
-};
 
 static unsigned int lanes_slot(const struct net *net, u16 port)
 {
 	return (port ^ net_hash_mix(net)) & (LANES_TABLE_SIZE - 1);
 }
 
-/* This CPU's lane of @top, or of any top half with that port. */
-static struct lanes_lane *lanes_lookup(const struct net *net, u16 port,
-				       const struct sock *top)
+/**
+ * lanes_lookup() - find this CPU's lane for a port
+ * @net: network namespace
+ * @port: host order
+ * @top: the top half, or NULL for any one with that port
+ *
+ * Context: RCU read-side section. All CPUs have the same ports: who asks only
+ * whether there is one need not stay on its CPU.
+ * Return: the lane or NULL.
+ */
+struct lanes_lane *lanes_lookup(const struct net *net, u16 port,
+				const struct sock *top)
 {
-	struct lanes_table *table = __this_cpu_read(lanes_tables);
+	struct lanes_table *table = raw_cpu_read(lanes_tables);
 	struct lanes_lane *lane;
 
 	hlist_for_each_entry_rcu(lane, &table->slot[lanes_slot(net, port)],
 				 node)
-		if (lane->port == port && sock_net(lane->top) == net &&
+		if (lane->port == port && lane->net == net &&
 		    (!top || lane->top == top))
 			return lane;
 	return NULL;
@@ -181,27 +175,58 @@ static bool lanes_refuses(struct request_sock *req)
 	return true;
 }
 
-/* A packet of a connection: established, half-open or in TIME_WAIT. */
-static unsigned int lanes_known(const struct lanes_packet *p, struct sock *sk)
+/* This CPU is the owner of the flow that a SYN begins. */
+static void lanes_demux_own(struct lanes_packet *p)
 {
-	p->skb->sk = sk;
-	p->skb->destructor = sock_edemux;
+	if (READ_ONCE(p->ln->steer) == LANES_STEER_OFF)
+		return;
+	p->hash = lanes_packet_hash(p);
+	lanes_flow_record(p->ln, p->hash, LANES_FLOW_HANDSHAKE);
+}
+
+/**
+ * lanes_demux_wants() - may a packet with this socket be lanes_demux()'s?
+ * @sk: a socket of any kind and state, maybe no full one
+ */
+bool lanes_demux_wants(const struct sock *sk)
+{
+	int state = READ_ONCE(sk->sk_state);
+
+	return state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT;
+}
+
+/* A packet of a connection: established, half-open or in TIME_WAIT. */
+static unsigned int lanes_known(struct lanes_packet *p, struct sock *sk)
+{
+	if (sk->sk_state == TCP_TIME_WAIT && p->th->syn && !p->th->ack)
+		lanes_demux_own(p);
 	if (sk->sk_state == TCP_NEW_SYN_RECV && p->th->ack && !p->th->rst &&
 	    lanes_refuses(inet_reqsk(sk)))
 		return lanes_overflow(p, inet_reqsk(sk)->rsk_listener);
 	return NF_ACCEPT;
 }
 
-static unsigned int lanes_demux(const struct lanes_packet *p)
+/**
+ * lanes_demux() - give a packet its socket
+ * @p: a packet to an attached port, without a socket or with one that
+ *	lanes_demux_wants()
+ *
+ * Context: BHs off, RCU read-side section, of LOCAL_IN.
+ * Return: a netfilter verdict.
+ */
+unsigned int lanes_demux(struct lanes_packet *p)
 {
 	struct lanes_lane *lane;
 	struct sock *sk;
 
-	if (!lanes_lookup(p->net, p->port, NULL))
-		return NF_ACCEPT;
+	if (p->skb->sk)
+		return lanes_known(p, p->skb->sk);
 	sk = lanes_established(p);
-	if (sk)
+	if (sk) {
+		p->skb->sk = sk;
+		p->skb->destructor = sock_edemux;
 		return lanes_known(p, sk);
+	}
 	if (p->th->rst || !(p->th->syn ^ p->th->ack))
 		return NF_ACCEPT;
 	/* Without cookies a stray ACK is none of ours. */
@@ -222,99 +247,19 @@ static unsigned int lanes_demux(const struct lanes_packet *p)
 	}
 	if (!lanes_admits(lane))
 		return lanes_overflow(p, sk);
+	if (p->th->syn)
+		lanes_demux_own(p);
 	lanes_options_syn(lane);
 	p->skb->sk = lane->sk;
 	p->skb->destructor = sock_pfree;
 	return NF_ACCEPT;
 }
 
-static unsigned int lanes_hook(struct sk_buff *skb, struct net *net,
-			       unsigned int offset, bool ipv6)
-{
-	struct lanes_packet p = {
-		.skb = skb, .net = net, .offset = offset, .ipv6 = ipv6,
-	};
-	struct tcphdr buffer;
-
-	p.th = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
-	if (!p.th || p.th->doff < sizeof(buffer) / 4 ||
-	    skb->pkt_type != PACKET_HOST)
-		return NF_ACCEPT;
-	p.port = ntohs(p.th->dest);
-	return lanes_demux(&p);
-}
-
-static unsigned int lanes_hook_ipv4(void *priv, struct sk_buff *skb,
-				    const struct nf_hook_state *state)
-{
-	if (skb->sk || ip_hdr(skb)->protocol != IPPROTO_TCP)
-		return NF_ACCEPT;
-	return lanes_hook(skb, state->net, ip_hdrlen(skb), false);
-}
-
-#if IS_ENABLED(CONFIG_IPV6)
-static unsigned int lanes_hook_ipv6(void *priv, struct sk_buff *skb,
-				    const struct nf_hook_state *state)
-{
-	u8 next = ipv6_hdr(skb)->nexthdr;
-	__be16 fragment;
-	int offset;
-
-	if (skb->sk)
-		return NF_ACCEPT;
-	/* A fragment is not whole yet here: left to the top half. */
-	offset = ipv6_skip_exthdr(skb, sizeof(struct ipv6hdr), &next,
-				  &fragment);
-	if (offset < 0 || next != IPPROTO_TCP || fragment)
-		return NF_ACCEPT;
-	return lanes_hook(skb, state->net, offset, true);
-}
-#endif
-
-static const struct nf_hook_ops lanes_hooks[] = {
-	{
-		.hook		= lanes_hook_ipv4,
-		.pf		= NFPROTO_IPV4,
-		.hooknum	= NF_INET_LOCAL_IN,
-		.priority	= INT_MAX,
-	},
-#if IS_ENABLED(CONFIG_IPV6)
-	{
-		.hook		= lanes_hook_ipv6,
-		.pf		= NFPROTO_IPV6,
-		.hooknum	= NF_INET_LOCAL_IN,
-		.priority	= INT_MAX,
-	},
-#endif
-};
-
-/**
- * lanes_hooks_register() - count a listener in and hook its netns
- * @net: network namespace
- *
- * Context: process context.
- * Return: 0 or a negative errno.
- */
-int lanes_hooks_register(struct net *net)
-{
-	struct lanes_net *ln = lanes_net(net);
-	int err = 0;
-
-	mutex_lock(&lanes_mutex);
-	if (!ln->listeners)
-		err = nf_register_net_hooks(net, lanes_hooks,
-					    ARRAY_SIZE(lanes_hooks));
-	if (!err)
-		ln->listeners++;
-	mutex_unlock(&lanes_mutex);
-	return err;
-}
-
 /**
  * lanes_demux_add() - let every CPU find its lane
  * @l: listener in a hooked netns
  *
- * Context: process context.
+ * Context: process context, lanes_mutex is held.
  */
 void lanes_demux_add(struct lanes_listener *l)
 {
@@ -322,35 +267,29 @@ void lanes_demux_add(struct lanes_listener *l)
 	unsigned int slot;
 	int cpu;
 
-	mutex_lock(&lanes_mutex);
+	lockdep_assert_held(&lanes_mutex);
 	for_each_possible_cpu(cpu) {
 		lane = l->lane[cpu];
-		slot = lanes_slot(sock_net(l->top), lane->port);
+		slot = lanes_slot(lane->net, lane->port);
 		hlist_add_head_rcu(&lane->node,
 				   &per_cpu(lanes_tables, cpu)->slot[slot]);
 	}
-	mutex_unlock(&lanes_mutex);
 }
 
 /**
- * lanes_demux_del() - undo lanes_demux_add() and lanes_hooks_register()
+ * lanes_demux_del() - undo lanes_demux_add()
  * @l: listener
  *
- * Context: process context. A packet may be on its way to a lane until the
- * next grace period.
+ * Context: process context, lanes_mutex is held. A packet may be on its way to
+ * a lane until the next grace period.
  */
 void lanes_demux_del(struct lanes_listener *l)
 {
-	struct net *net = sock_net(l->top);
 	int cpu;
 
-	mutex_lock(&lanes_mutex);
+	lockdep_assert_held(&lanes_mutex);
 	for_each_possible_cpu(cpu)
 		hlist_del_rcu(&l->lane[cpu]->node);
-	if (!--lanes_net(net)->listeners)
-		nf_unregister_net_hooks(net, lanes_hooks,
-					ARRAY_SIZE(lanes_hooks));
-	mutex_unlock(&lanes_mutex);
 }
 
 /**

@@ -14,7 +14,8 @@
  *
  * 1. lock_sock(top): attach, detach, the copying of options. Its owner is the
  *    only writer of the top half's ops, callbacks and icsk_ulp_*.
- * 2. lanes_mutex: the per-CPU listener tables and the per-netns hooks.
+ * 2. lanes_mutex: the per-CPU listener tables; of each netns the hooks, and
+ *    which flow table and cache it has.
  * 3. lock_sock(lane->sk): the lock class is that of kernel sockets, so it
  *    nests in 1. Never take 1 from here.
  *
@@ -26,9 +27,15 @@
  *    is enough. Never two, never with another child's lock.
  * 6. lane->lock: who waits. A leaf, not nested in 4 or 5.
  * 7. The lock of a wait queue: after 4 to 6 are dropped.
+ * 8. The lock of a steering queue: the packets, and the moving of the flows
+ *    that its CPU owns. A leaf; taken by consumers too.
  *
  * Without a lock
  *
+ * - A flow's record is found under RCU and taken or changed by exchanging its
+ *   key. It changes its owner under the lock of the old one's queue.
+ * - A table of the established cache is its CPU's own, with BHs off. The mutex
+ *   that lists the caches, for CPUs that go offline, is a leaf below 2.
  * - Demux reads its own CPU's table and a lane's bottom half under RCU.
  *   A lane leaves the tables, then a grace period passes, then its bottom
  *   half is released, then another, then it is freed.
@@ -62,6 +69,8 @@
 #include <net/tcp.h>
 
 #include "compat.h"
+#include "flow.h"
+#include "stats.h"
 #include <linux/lanes.h>
 
 #define LANES_SPILL_MS_DEFAULT	80
@@ -75,12 +84,13 @@ struct lanes_listener;
  * struct lanes_lane - one CPU's share of a listener
  * @node: entry of @cpu's table; written under lanes_mutex, read under RCU
  * @listener: what it belongs to; constant
- * @top: the top half, constant; a table entry's key
+ * @net: of @top, constant; a table entry's key
+ * @top: the top half, constant; likewise
  * @sk: the bottom half, constant; holds a reference
  * @sock: its socket, NULL once released; written by attach, detach and reap,
  *	read by users of @listener
  * @cpu: constant
- * @port: host order, constant; a table entry's key
+ * @port: host order, constant; likewise
  * @wq: acceptors bound to @cpu, asleep or polling
  * @lock: protects @acceptor and @next
  * @acceptor: who accepts here: the last LANES_NR_ACCEPTORS bound callers;
@@ -98,6 +108,7 @@ struct lanes_listener;
 struct lanes_lane {
 	struct hlist_node	node;
 	struct lanes_listener	*listener;
+	const struct net	*net;
 	struct sock		*top;
 	struct sock		*sk;
 	struct socket		*sock;
@@ -178,17 +189,54 @@ struct lanes_listener {
 
 /**
  * struct lanes_net - a network namespace
- * @listeners: attached in it; the hooks are registered while it is not zero.
- *	Protected by lanes_mutex
+ * @listeners: attached in it; the hooks are registered and the tables there
+ *	while it is not zero. Protected by lanes_mutex
  * @spill_ms: net.lanes.spill_ms, the default for new listeners
+ * @steer: net.lanes.steer, LANES_STEER_*; lockless
+ * @steer_backlog: net.lanes.steer_backlog; lockless
+ * @flow_entries: net.lanes.flow_entries; written under lanes_mutex
+ * @cache_entries: net.lanes.cache_entries; written under lanes_mutex
+ * @flows: the flow table, NULL without listeners; written under lanes_mutex
+ * @cache: the established cache, NULL if off or without listeners; likewise
+ * @mib: counters
  * @sysctl: its table's registration
  * @table: the table
  */
 struct lanes_net {
 	unsigned int		listeners;
 	unsigned int		spill_ms;
+	unsigned int		steer;
+	unsigned int		steer_backlog;
+	unsigned int		flow_entries;
+	unsigned int		cache_entries;
+	struct lanes_flows __rcu *flows;
+	struct lanes_cache __rcu *cache;
+	struct lanes_mib __percpu *mib;
 	struct ctl_table_header	*sysctl;
 	struct ctl_table	*table;
+};
+
+/* net.lanes.steer */
+enum {
+	LANES_STEER_OFF,
+	LANES_STEER_HANDSHAKE,
+	LANES_STEER_DATA,
+};
+
+/**
+ * struct lanes_flow - who processes a flow's packets
+ * @key: union lanes_flow_key
+ * @tail: of a moving flow, lanes_steer_queue.queued of its old owner after its
+ *	last packet there; under that queue's lock
+ * @used: when a packet was seen, in units of BIT(LANES_FLOW_SHIFT) jiffies;
+ *	lockless hint
+ * @moved: when it moved last, likewise
+ */
+struct lanes_flow {
+	atomic64_t		key;
+	u32			tail;
+	u16			used;
+	u16			moved;
 };
 
 /* The queues. */
@@ -287,14 +335,53 @@ extern struct tcp_ulp_ops lanes_ulp;
 extern struct tcp_ulp_ops lanes_lane_ulp;
 
 /* Demux. */
+struct lanes_lane *lanes_lookup(const struct net *net, u16 port,
+				const struct sock *top);
+bool lanes_demux_wants(const struct sock *sk);
 void lanes_demux_add(struct lanes_listener *l);
 void lanes_demux_del(struct lanes_listener *l);
 int lanes_demux_init(void);
 void lanes_demux_exit(void);
+
+/* The flow table. */
+struct lanes_flow *lanes_flow_find(const struct lanes_net *ln, u32 hash,
+				   union lanes_flow_key *key);
+void lanes_flow_touch(struct lanes_flow *flow);
+bool lanes_flow_rests(const struct lanes_flow *flow);
+void lanes_flow_moved(struct lanes_flow *flow);
+void lanes_flow_record(struct lanes_net *ln, u32 hash,
+		       enum lanes_flow_state state);
+void lanes_flow_end(const struct lanes_net *ln, u32 hash);
+int lanes_flows_resize(struct lanes_net *ln, unsigned int entries);
+
+/* Steering. */
+bool lanes_steer_follow(struct lanes_net *ln, u32 hash, bool accepted);
+int lanes_steer_init(void);
+void lanes_steer_exit(void);
+
+/* The established cache. */
+void lanes_cache_insert(struct lanes_net *ln, struct sock *sk);
+void lanes_cache_drop(struct lanes_net *ln, struct sock *sk);
+void lanes_cache_cpu_dead(unsigned int cpu);
+int lanes_cache_resize(struct lanes_net *ln, unsigned int entries);
+
+/* Consumers. */
+void lanes_consumer(struct sock *sk, bool accepted);
+
+/* Hooks. */
 int lanes_hooks_register(struct net *net);
+void lanes_hooks_unregister(struct net *net);
+
+/* CPU hotplug. */
+int lanes_hotplug_init(void);
+void lanes_hotplug_exit(void);
 
 /* Namespaces. */
+extern struct mutex lanes_mutex;
 struct lanes_net *lanes_net(const struct net *net);
+int lanes_net_attach(struct net *net);
+void lanes_net_show(struct lanes_listener *l);
+void lanes_net_detach(struct lanes_listener *l);
 int lanes_net_init(void);
 void lanes_net_exit(void);
 

@@ -150,6 +150,7 @@ static int lanes_lane_create(struct lanes_listener *l, int cpu)
 		return -ENOMEM;
 	l->lane[cpu] = lane;
 	lane->listener = l;
+	lane->net = sock_net(l->top);
 	lane->top = l->top;
 	lane->cpu = cpu;
 	lane->port = inet_sk(l->top)->inet_num;
@@ -268,7 +269,7 @@ int lanes_attach(struct sock *sk)
 	l = lanes_create(sk);
 	if (IS_ERR(l))
 		return PTR_ERR(l);
-	err = lanes_hooks_register(sock_net(sk));
+	err = lanes_net_attach(sock_net(sk));
 	if (err) {
 		lanes_free(l);
 		return err;
@@ -283,7 +284,7 @@ int lanes_attach(struct sock *sk)
 	WRITE_ONCE(sk->sk_socket->ops, lanes_ops_ours(sk));
 	/* Some kernels clear it for any ULP. */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
-	lanes_demux_add(l);
+	lanes_net_show(l);
 	return 0;
 }
 

@@ -20,9 +20,15 @@ static int __init lanes_init(void)
 	err = lanes_demux_init();
 	if (err)
 		goto err_net;
-	err = lanes_detach_init();
+	err = lanes_steer_init();
 	if (err)
 		goto err_demux;
+	err = lanes_hotplug_init();
+	if (err)
+		goto err_steer;
+	err = lanes_detach_init();
+	if (err)
+		goto err_hotplug;
 	lanes_listener_init();
 	err = tcp_register_ulp(&lanes_ulp);
 	if (err)
@@ -31,6 +37,10 @@ static int __init lanes_init(void)
 
 err_detach:
 	lanes_detach_exit();
+err_hotplug:
+	lanes_hotplug_exit();
+err_steer:
+	lanes_steer_exit();
 err_demux:
 	lanes_demux_exit();
 err_net:
@@ -42,6 +52,10 @@ static void __exit lanes_exit(void)
 {
 	tcp_unregister_ulp(&lanes_ulp);
 	lanes_detach_exit();
+	lanes_hotplug_exit();
+	/* The last hooks may still run. */
+	synchronize_net();
+	lanes_steer_exit();
 	lanes_demux_exit();
 	lanes_net_exit();
 	/* hlist and reference callbacks of the last listener. */

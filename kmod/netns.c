@@ -1,28 +1,100 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Network namespaces: the sysctl defaults of each.
+ * Network namespaces: the sysctls of each, and what it has while a listener is
+ * attached in it.
  */
 #include <linux/slab.h>
 #include <net/netns/generic.h>
 
 #include "lanes.h"
 
+/* Of a table that is not off. */
+#define LANES_ENTRIES_MIN	16
+
 static unsigned int lanes_net_id __read_mostly;
-static unsigned int lanes_spill_ms_min = 1;
+static unsigned int lanes_one = 1;
 static unsigned int lanes_spill_ms_max = LANES_SPILL_MS_MAX;
+static unsigned int lanes_steer_max = LANES_STEER_DATA;
+static unsigned int lanes_steer_backlog_max = 1000000;
+static unsigned int lanes_flow_entries_min = 256;
+static unsigned int lanes_flow_entries_max = BIT(22);
+static unsigned int lanes_cache_entries_max = BIT(16);
+
+DEFINE_MUTEX(lanes_mutex); /* see lanes.h */
+
+typedef int (*lanes_resize_t)(struct lanes_net *ln, unsigned int entries);
+
+/* The number of entries of a table, which is there while listeners are. */
+static int lanes_entries(lanes_ctl_table *table, int write, void *buffer,
+			 size_t *lenp, loff_t *ppos, struct lanes_net *ln,
+			 lanes_resize_t resize)
+{
+	unsigned int *entries = table->data, wanted = READ_ONCE(*entries);
+	struct ctl_table copy = *table;
+	int err;
+
+	copy.data = &wanted;
+	err = proc_douintvec_minmax(&copy, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	if (wanted && (!is_power_of_2(wanted) || wanted < LANES_ENTRIES_MIN))
+		return -EINVAL;
+
+	mutex_lock(&lanes_mutex);
+	if (ln->listeners && wanted != *entries)
+		err = resize(ln, wanted);
+	if (!err)
+		WRITE_ONCE(*entries, wanted);
+	mutex_unlock(&lanes_mutex);
+	return err;
+}
+
+static int lanes_flow_entries(lanes_ctl_table *table, int write, void *buffer,
+			      size_t *lenp, loff_t *ppos)
+{
+	struct lanes_net *ln = container_of(table->data, struct lanes_net,
+					    flow_entries);
+
+	return lanes_entries(table, write, buffer, lenp, ppos, ln,
+			     lanes_flows_resize);
+}
+
+static int lanes_cache_entries(lanes_ctl_table *table, int write, void *buffer,
+			       size_t *lenp, loff_t *ppos)
+{
+	struct lanes_net *ln = container_of(table->data, struct lanes_net,
+					    cache_entries);
+
+	return lanes_entries(table, write, buffer, lenp, ppos, ln,
+			     lanes_cache_resize);
+}
+
+#define LANES_SYSCTL(name, handler, min, max) {				\
+	.procname	= #name,					\
+	/* An offset until the namespace adds its address. */		\
+	.data		= (void *)offsetof(struct lanes_net, name),	\
+	.maxlen		= sizeof(unsigned int),				\
+	.mode		= 0644,						\
+	.proc_handler	= handler,					\
+	.extra1		= min,						\
+	.extra2		= max,						\
+}
 
 /* Ends with an empty entry, see lanes_register_net_sysctl(). */
 static const struct ctl_table lanes_sysctls[] = {
-	{
-		.procname	= "spill_ms",
-		.maxlen		= sizeof(unsigned int),
-		.mode		= 0644,
-		.proc_handler	= proc_douintvec_minmax,
-		.extra1		= &lanes_spill_ms_min,
-		.extra2		= &lanes_spill_ms_max,
-	},
+	LANES_SYSCTL(spill_ms, proc_douintvec_minmax, &lanes_one,
+		     &lanes_spill_ms_max),
+	LANES_SYSCTL(steer, proc_douintvec_minmax, NULL, &lanes_steer_max),
+	LANES_SYSCTL(steer_backlog, proc_douintvec_minmax, &lanes_one,
+		     &lanes_steer_backlog_max),
+	LANES_SYSCTL(flow_entries, lanes_flow_entries, &lanes_flow_entries_min,
+		     &lanes_flow_entries_max),
+	LANES_SYSCTL(cache_entries, lanes_cache_entries, NULL,
+		     &lanes_cache_entries_max),
 	{}
 };
+
+#define LANES_NR_SYSCTLS (ARRAY_SIZE(lanes_sysctls) - 1)
 
 /**
  * lanes_net() - what we know of a network namespace
@@ -33,21 +105,122 @@ struct lanes_net *lanes_net(const struct net *net)
 	return net_generic(net, lanes_net_id);
 }
 
-static int __net_init lanes_net_enter(struct net *net)
+/* The first listener of a namespace. */
+static int lanes_net_open(struct net *net)
+{
+	struct lanes_net *ln = lanes_net(net);
+	int err;
+
+	err = lanes_flows_resize(ln, ln->flow_entries);
+	if (err)
+		return err;
+	err = lanes_cache_resize(ln, ln->cache_entries);
+	if (err)
+		goto err_flows;
+	err = lanes_hooks_register(net);
+	if (err)
+		goto err_cache;
+	return 0;
+
+err_cache:
+	lanes_cache_resize(ln, 0);
+err_flows:
+	lanes_flows_resize(ln, 0);
+	return err;
+}
+
+/* The last one goes. */
+static void lanes_net_close(struct net *net)
 {
 	struct lanes_net *ln = lanes_net(net);
 
+	lanes_hooks_unregister(net);
+	lanes_cache_resize(ln, 0);
+	lanes_flows_resize(ln, 0);
+}
+
+/**
+ * lanes_net_attach() - count a listener in
+ * @net: its network namespace
+ *
+ * Context: process context.
+ * Return: 0 or a negative errno.
+ */
+int lanes_net_attach(struct net *net)
+{
+	struct lanes_net *ln = lanes_net(net);
+	int err = 0;
+
+	mutex_lock(&lanes_mutex);
+	if (!ln->listeners)
+		err = lanes_net_open(net);
+	if (!err)
+		ln->listeners++;
+	mutex_unlock(&lanes_mutex);
+	return err;
+}
+
+/**
+ * lanes_net_show() - let packets find a listener that is counted in
+ * @l: listener
+ *
+ * Context: process context.
+ */
+void lanes_net_show(struct lanes_listener *l)
+{
+	mutex_lock(&lanes_mutex);
+	lanes_demux_add(l);
+	mutex_unlock(&lanes_mutex);
+}
+
+/**
+ * lanes_net_detach() - undo lanes_net_attach() and lanes_net_show()
+ * @l: listener
+ *
+ * Context: process context. A packet may be on its way to a lane until the
+ * next grace period.
+ */
+void lanes_net_detach(struct lanes_listener *l)
+{
+	struct net *net = sock_net(l->top);
+
+	mutex_lock(&lanes_mutex);
+	lanes_demux_del(l);
+	if (!--lanes_net(net)->listeners)
+		lanes_net_close(net);
+	mutex_unlock(&lanes_mutex);
+}
+
+static int __net_init lanes_net_enter(struct net *net)
+{
+	struct lanes_net *ln = lanes_net(net);
+	unsigned int i;
+	int err;
+
 	ln->spill_ms = LANES_SPILL_MS_DEFAULT;
+	ln->steer = LANES_STEER_DATA;
+	ln->steer_backlog = 1000;
+	ln->flow_entries = 32768;
+	ln->cache_entries = 1024;
+	err = lanes_stats_enter(net);
+	if (err)
+		return err;
 	ln->table = kmemdup(lanes_sysctls, sizeof(lanes_sysctls), GFP_KERNEL);
 	if (!ln->table)
-		return -ENOMEM;
-	ln->table[0].data = &ln->spill_ms;
-	ln->sysctl = lanes_register_net_sysctl(net, "net/lanes", ln->table);
-	if (!ln->sysctl) {
-		kfree(ln->table);
-		return -ENOMEM;
-	}
+		goto err_stats;
+	for (i = 0; i < LANES_NR_SYSCTLS; i++)
+		ln->table[i].data += (unsigned long)ln;
+	ln->sysctl = lanes_register_net_sysctl(net, "net/lanes", ln->table,
+					       LANES_NR_SYSCTLS);
+	if (!ln->sysctl)
+		goto err_table;
 	return 0;
+
+err_table:
+	kfree(ln->table);
+err_stats:
+	lanes_stats_leave(net);
+	return -ENOMEM;
 }
 
 static void __net_exit lanes_net_leave(struct net *net)
@@ -58,6 +231,7 @@ static void __net_exit lanes_net_leave(struct net *net)
 	WARN_ON_ONCE(ln->listeners);
 	unregister_net_sysctl_table(ln->sysctl);
 	kfree(ln->table);
+	lanes_stats_leave(net);
 }
 
 static struct pernet_operations lanes_net_ops = {

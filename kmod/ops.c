@@ -201,6 +201,11 @@ int lanes_accept(struct socket *sock, struct socket *newsock,
 			lanes_come(own, timeo);
 		arg->flags |= O_NONBLOCK;
 		err = lanes_take(l, own, newsock, arg);
+		if (!err && own) {
+			rcu_read_lock();
+			lanes_consumer(newsock->sk, true);
+			rcu_read_unlock();
+		}
 		if (!block)
 			break;
 		arg->flags &= ~O_NONBLOCK;

@@ -8,7 +8,7 @@
  */
 #include <linux/module.h>
 
-#include "lanes.h"
+#include "packet.h"
 
 static void lanes_strip(struct sock *child)
 {
@@ -19,11 +19,24 @@ static void lanes_strip(struct sock *child)
 	lanes_ops_child(child);
 }
 
+/* The handshake has ended: no SYN may take the flow's record any more. */
+static void lanes_confirm(const struct request_sock *req, struct sock *child)
+{
+	struct lanes_net *ln = lanes_net(sock_net(child));
+
+	if (READ_ONCE(ln->steer) != LANES_STEER_OFF)
+		lanes_flow_record(ln, lanes_request_hash(req),
+				  LANES_FLOW_ESTABLISHED);
+}
+
 static void lanes_top_clone(const struct request_sock *req, struct sock *child,
 			    const gfp_t priority)
 {
 	lanes_strip(child);
 	lanes_queue_stamp(req, tcp_jiffies32, true);
+	rcu_read_lock();
+	lanes_confirm(req, child);
+	rcu_read_unlock();
 }
 
 static void lanes_lane_clone(const struct request_sock *req, struct sock *child,
@@ -36,6 +49,7 @@ static void lanes_lane_clone(const struct request_sock *req, struct sock *child,
 	lanes_strip(child);
 	lanes_queue_stamp(req, lanes_clock(lane), false);
 	lanes_options_socket(lane->top, child);
+	lanes_confirm(req, child);
 	rcu_read_unlock();
 }
 

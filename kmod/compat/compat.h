@@ -8,6 +8,9 @@
 
 #include <linux/ipv6.h>
 #include <linux/net.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter_bridge.h>
+#include <linux/slab.h>
 #include <linux/sysctl.h>
 #include <linux/tcp.h>
 #include <linux/timer.h>
@@ -82,14 +85,57 @@ static inline int lanes_op_accept(struct socket *sock, struct socket *newsock,
 #define timer_delete_sync(timer) del_timer_sync(timer)
 #endif
 
-/* A table of one entry, with an empty one behind for kernels that want it. */
+/* A table of @nr entries, with an empty one behind for kernels that want it. */
+static inline struct ctl_table_header *
+lanes_register_net_sysctl(struct net *net, const char *path,
+			  struct ctl_table *table, size_t nr)
+{
 #ifdef LANES_HAVE_NET_SYSCTL_SZ
-#define lanes_register_net_sysctl(net, path, table) \
-	register_net_sysctl_sz(net, path, table, 1)
+	return register_net_sysctl_sz(net, path, table, nr);
 #else
-#define lanes_register_net_sysctl(net, path, table) \
-	register_net_sysctl(net, path, table)
+	return register_net_sysctl(net, path, table);
 #endif
+}
+
+/* What a handler gets. */
+#ifdef LANES_HAVE_CONST_CTL_TABLE
+#define lanes_ctl_table const struct ctl_table
+#else
+#define lanes_ctl_table struct ctl_table
+#endif
+
+/* Is the packet on its way through a bridge's netfilter? */
+static inline bool lanes_nf_bridge(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	return nf_bridge_info_exists(skb);
+#else
+	return false;
+#endif
+}
+
+/* A device for NAPI alone. */
+static inline struct net_device *lanes_alloc_netdev_dummy(void)
+{
+#ifdef LANES_HAVE_ALLOC_NETDEV_DUMMY
+	return alloc_netdev_dummy(0);
+#else
+	struct net_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (dev)
+		init_dummy_netdev(dev);
+	return dev;
+#endif
+}
+
+static inline void lanes_free_netdev_dummy(struct net_device *dev)
+{
+#ifdef LANES_HAVE_ALLOC_NETDEV_DUMMY
+	free_netdev(dev);
+#else
+	kfree(dev);
+#endif
+}
 
 /*
  * Make a kernel socket hold its netns as a user's does, so that the children
