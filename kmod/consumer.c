@@ -11,14 +11,14 @@
 
 /**
  * lanes_consumer() - a task bound to this CPU uses a connection
+ * @ln: network namespace
  * @sk: the connection's socket, or what is left of it
  * @accepted: it has just been accepted
  *
  * Context: process context, RCU read-side section.
  */
-void lanes_consumer(struct sock *sk, bool accepted)
+void lanes_consumer(struct lanes_net *ln, struct sock *sk, bool accepted)
 {
-	struct lanes_net *ln = lanes_net(sock_net(sk));
 	int state = inet_sk_state_load(sk);
 
 	local_bh_disable();

@@ -12,52 +12,84 @@
  */
 #include "packet.h"
 
-static bool lanes_hook_tcp_ipv6(struct lanes_packet *p)
+/* Where the TCP header is; negative if there is none, or not all of it. */
+static int lanes_hook_offset_ipv6(const struct sk_buff *skb)
 {
 #if IS_ENABLED(CONFIG_IPV6)
 	int offset = sizeof(struct ipv6hdr);
-	u8 next = ipv6_hdr(p->skb)->nexthdr;
+	u8 next = ipv6_hdr(skb)->nexthdr;
 	__be16 fragment = 0;
 
-	if (next != IPPROTO_TCP)
-		offset = ipv6_skip_exthdr(p->skb, offset, &next, &fragment);
-	p->offset = offset;
-	return offset >= 0 && next == IPPROTO_TCP && !fragment;
-#else
-	return false;
+	if (next == IPPROTO_TCP)
+		return offset;
+	offset = ipv6_skip_exthdr(skb, offset, &next, &fragment);
+	if (next == IPPROTO_TCP && !fragment)
+		return offset;
 #endif
+	return -1;
 }
 
-static bool lanes_hook_tcp_ipv4(struct lanes_packet *p)
+static int lanes_hook_offset_ipv4(const struct sk_buff *skb)
 {
-	const struct iphdr *ip = ip_hdr(p->skb);
+	const struct iphdr *ip = ip_hdr(skb);
 
-	p->offset = ip->ihl * 4;
-	return ip->protocol == IPPROTO_TCP && !ip_is_fragment(ip);
+	return ip->protocol == IPPROTO_TCP && !ip_is_fragment(ip) ?
+	       ip->ihl * 4 : -1;
 }
 
-/* Is it a TCP packet to an attached port, whole and for this host? */
-static bool lanes_hook_parse(struct lanes_packet *p, struct tcphdr *buffer)
+static int lanes_hook_offset(const struct sk_buff *skb,
+			     const struct nf_hook_state *state)
 {
-	if (p->skb->pkt_type != PACKET_HOST ||
-	    !(p->ipv6 ? lanes_hook_tcp_ipv6(p) : lanes_hook_tcp_ipv4(p)))
-		return false;
-	p->th = skb_header_pointer(p->skb, p->offset, sizeof(*buffer), buffer);
-	if (!p->th || p->th->doff < sizeof(*buffer) / 4)
-		return false;
-	p->port = ntohs(p->th->dest);
-	p->ln = lanes_net(p->net);
-	return lanes_lookup(p->net, p->port, NULL);
+	return state->pf == NFPROTO_IPV6 ? lanes_hook_offset_ipv6(skb) :
+					   lanes_hook_offset_ipv4(skb);
 }
 
-static struct lanes_packet lanes_packet(struct sk_buff *skb,
-					const struct nf_hook_state *state)
+/* Of a TCP packet to an attached port, whole and for this host, its CPU's lane.
+ * All that is done for other packets, so it has no locals that are big: the
+ * compiler clears them.
+ */
+static const struct lanes_lane *
+lanes_hook_lane(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return (struct lanes_packet){
-		.skb = skb,
-		.net = state->net,
-		.ipv6 = state->pf == NFPROTO_IPV6,
-	};
+	const __be16 *port;
+	__be16 buffer;
+	int offset;
+
+	if (skb->pkt_type != PACKET_HOST)
+		return NULL;
+	offset = lanes_hook_offset(skb, state);
+	if (offset < 0)
+		return NULL;
+	port = skb_header_pointer(skb, offset + offsetof(struct tcphdr, dest),
+				  sizeof(buffer), &buffer);
+	return port ? lanes_lookup(state->net, ntohs(*port), NULL) : NULL;
+}
+
+static bool lanes_hook_parse(struct lanes_packet *p, struct tcphdr *buffer,
+			     const struct lanes_lane *lane, struct sk_buff *skb,
+			     const struct nf_hook_state *state)
+{
+	p->skb = skb;
+	p->net = state->net;
+	p->ln = lane->ln;
+	p->offset = lanes_hook_offset(skb, state);
+	p->port = lane->port;
+	p->ipv6 = state->pf == NFPROTO_IPV6;
+	p->th = skb_header_pointer(skb, p->offset, sizeof(*buffer), buffer);
+	return p->th && p->th->doff >= sizeof(*buffer) / 4;
+}
+
+static noinline unsigned int
+lanes_hook_do_steer(const struct lanes_lane *lane, struct sk_buff *skb,
+		    const struct nf_hook_state *state)
+{
+	struct tcphdr buffer;
+	struct lanes_packet p;
+
+	if (!lanes_hook_parse(&p, &buffer, lane, skb, state))
+		return NF_ACCEPT;
+	p.hash = lanes_packet_hash(&p);
+	return lanes_steer(&p, state);
 }
 
 /**
@@ -73,54 +105,80 @@ static struct lanes_packet lanes_packet(struct sk_buff *skb,
 unsigned int lanes_hook_steer(void *priv, struct sk_buff *skb,
 			      const struct nf_hook_state *state)
 {
-	struct lanes_packet p = lanes_packet(skb, state);
-	struct tcphdr buffer;
+	const struct lanes_lane *lane = lanes_hook_lane(skb, state);
 
-	if (!lanes_hook_parse(&p, &buffer) ||
-	    READ_ONCE(p.ln->steer) == LANES_STEER_OFF)
+	if (!lane || READ_ONCE(lane->ln->steer) == LANES_STEER_OFF)
 		return NF_ACCEPT;
-	p.hash = lanes_packet_hash(&p);
-	return lanes_steer(&p, state);
+	return lanes_hook_do_steer(lane, skb, state);
 }
 
-static unsigned int lanes_hook_cache(void *priv, struct sk_buff *skb,
-				     const struct nf_hook_state *state)
+static noinline unsigned int
+lanes_hook_do_cache(const struct lanes_lane *lane, struct sk_buff *skb,
+		    const struct nf_hook_state *state)
 {
-	struct lanes_packet p = lanes_packet(skb, state);
 	struct tcphdr buffer;
+	struct lanes_packet p;
 
-	if (!skb->sk && lanes_hook_parse(&p, &buffer) &&
-	    rcu_access_pointer(p.ln->cache)) {
+	if (lanes_hook_parse(&p, &buffer, lane, skb, state)) {
 		p.hash = lanes_packet_hash(&p);
 		lanes_cache_serve(&p);
 	}
 	return NF_ACCEPT;
 }
 
+static unsigned int lanes_hook_cache(void *priv, struct sk_buff *skb,
+				     const struct nf_hook_state *state)
+{
+	const struct lanes_lane *lane;
+
+	if (skb->sk)
+		return NF_ACCEPT;
+	lane = lanes_hook_lane(skb, state);
+	if (!lane || !rcu_access_pointer(lane->ln->cache))
+		return NF_ACCEPT;
+	return lanes_hook_do_cache(lane, skb, state);
+}
+
+static noinline unsigned int
+lanes_hook_do_demux(const struct lanes_lane *lane, struct sk_buff *skb,
+		    const struct nf_hook_state *state)
+{
+	struct tcphdr buffer;
+	struct lanes_packet p;
+
+	if (!lanes_hook_parse(&p, &buffer, lane, skb, state))
+		return NF_ACCEPT;
+	return lanes_demux(&p);
+}
+
 static unsigned int lanes_hook_demux(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
-	struct lanes_packet p = lanes_packet(skb, state);
-	struct tcphdr buffer;
+	const struct lanes_lane *lane;
 
 	/* Found by early demux or the cache: only a handshake's is for us. */
 	if (skb->sk && !lanes_demux_wants(skb->sk))
 		return NF_ACCEPT;
-	if (!lanes_hook_parse(&p, &buffer))
-		return NF_ACCEPT;
-	return lanes_demux(&p);
+	lane = lanes_hook_lane(skb, state);
+	return lane ? lanes_hook_do_demux(lane, skb, state) : NF_ACCEPT;
 }
 
 static unsigned int lanes_hook_consumer(void *priv, struct sk_buff *skb,
 					const struct nf_hook_state *state)
 {
+	const struct lanes_lane *lane;
 	struct sock *sk = skb->sk;
 
-	/* A task that may run elsewhere says nothing about where it will be. */
-	if (in_task() && current->nr_cpus_allowed == 1 && sk &&
-	    sk_fullsock(sk) && sk->sk_protocol == IPPROTO_TCP &&
-	    lanes_lookup(state->net, ntohs(inet_sk(sk)->inet_sport), NULL))
-		lanes_consumer(sk, false);
+	/* A task that may run elsewhere says nothing about where it will be;
+	 * with BHs off, or in a kernel thread, it answers a packet.
+	 */
+	if (!in_task() || in_softirq() || current->flags & PF_KTHREAD ||
+	    current->nr_cpus_allowed != 1 || !sk || !sk_fullsock(sk) ||
+	    sk->sk_protocol != IPPROTO_TCP)
+		return NF_ACCEPT;
+	lane = lanes_lookup(state->net, ntohs(inet_sk(sk)->inet_sport), NULL);
+	if (lane)
+		lanes_consumer(lane->ln, sk, false);
 	return NF_ACCEPT;
 }
 

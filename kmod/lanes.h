@@ -85,6 +85,7 @@ struct lanes_listener;
  * @node: entry of @cpu's table; written under lanes_mutex, read under RCU
  * @listener: what it belongs to; constant
  * @net: of @top, constant; a table entry's key
+ * @ln: what we know of @net; constant
  * @top: the top half, constant; likewise
  * @sk: the bottom half, constant; holds a reference
  * @sock: its socket, NULL once released; written by attach, detach and reap,
@@ -109,6 +110,7 @@ struct lanes_lane {
 	struct hlist_node	node;
 	struct lanes_listener	*listener;
 	const struct net	*net;
+	struct lanes_net	*ln;
 	struct sock		*top;
 	struct sock		*sk;
 	struct socket		*sock;
@@ -366,7 +368,7 @@ void lanes_cache_cpu_dead(unsigned int cpu);
 int lanes_cache_resize(struct lanes_net *ln, unsigned int entries);
 
 /* Consumers. */
-void lanes_consumer(struct sock *sk, bool accepted);
+void lanes_consumer(struct lanes_net *ln, struct sock *sk, bool accepted);
 
 /* Hooks. */
 int lanes_hooks_register(struct net *net);

@@ -151,6 +151,7 @@ static int lanes_lane_create(struct lanes_listener *l, int cpu)
 	l->lane[cpu] = lane;
 	lane->listener = l;
 	lane->net = sock_net(l->top);
+	lane->ln = lanes_net(lane->net);
 	lane->top = l->top;
 	lane->cpu = cpu;
 	lane->port = inet_sk(l->top)->inet_num;

@@ -203,7 +203,7 @@ int lanes_accept(struct socket *sock, struct socket *newsock,
 		err = lanes_take(l, own, newsock, arg);
 		if (!err && own) {
 			rcu_read_lock();
-			lanes_consumer(newsock->sk, true);
+			lanes_consumer(own->ln, newsock->sk, true);
 			rcu_read_unlock();
 		}
 		if (!block)
