@@ -370,18 +370,41 @@ bool sysctl_exists(const char *name)
 	return !access(path, F_OK);
 }
 
-void write_sysctl(const char *name, const char *value)
+/* As write(2): -1 and errno. */
+int try_sysctl(const char *name, const char *value)
 {
 	char path[200];
-	int fd;
+	int fd, saved, err;
 
 	sysctl_path(path, sizeof(path), name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		harness_diag("%s: %s", path, strerror(errno));
 	ASSERT(fd >= 0);
-	MUST(write(fd, value, strlen(value)));
+	err = write(fd, value, strlen(value)) < 0 ? -1 : 0;
+	saved = errno;
 	close(fd);
+	errno = saved;
+	return err;
+}
+
+void write_sysctl(const char *name, const char *value)
+{
+	MUST(try_sysctl(name, value));
+}
+
+long read_sysctl(const char *name)
+{
+	char path[200];
+	long value;
+	FILE *f;
+
+	sysctl_path(path, sizeof(path), name);
+	f = fopen(path, "re");
+	ASSERT(f);
+	ASSERT_EQ(fscanf(f, "%ld", &value), 1);
+	fclose(f);
+	return value;
 }
 
 /* A counter of TcpExt in this network namespace. */

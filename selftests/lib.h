@@ -104,6 +104,8 @@ int slow_ms(int ms);
 void fresh_netns(void);
 void lo_up(void);
 void write_sysctl(const char *name, const char *value);
+int try_sysctl(const char *name, const char *value);
+long read_sysctl(const char *name);
 bool sysctl_exists(const char *name);
 long netstat(const char *counter);
 int time_wait_sockets(void);
