@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
 
-.PHONY: all modules user selftests demo check check-debug lint clean help
+.PHONY: all modules user selftests demo bench-steer check check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -25,6 +25,10 @@ root:
 demo: root
 	@$(build) demo-parts
 	@scripts/demo
+
+bench-steer: root
+	@$(build) demo-parts
+	@scripts/bench-steer
 
 check:
 	@scripts/check
@@ -55,6 +59,7 @@ install: host-module
 help:
 	@echo 'make             lanes.ko for each kernel, lanesd, tools, tests (in build/)'
 	@echo 'make demo        plain, SO_REUSEPORT and lanes side by side, in a VM'
+	@echo 'make bench-steer what steering and the cache cost and bring, in VMs'
 	@echo 'make check       all tests on each kernel, a subset on the debug kernel'
 	@echo 'make check-debug all tests on the debug kernel'
 	@echo 'make lint        checkpatch, sparse, kernel-doc, shellcheck, clang-format'

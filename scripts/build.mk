@@ -10,7 +10,7 @@ release = $(shell awk '$$1 == "$(1)" { print $$2 }' /etc/lanes-kernels)
 sources := $(shell find kmod) scripts/kbuild /etc/lanes-kernels
 modules := $(SERIES:%=build/%/lanes.ko)
 
-.PHONY: all modules user selftests demo-parts debug unit
+.PHONY: all modules user selftests demo-parts debug unit plugins
 all: modules user selftests
 
 modules: $(modules)
@@ -41,3 +41,11 @@ demo-parts: build/6.12/lanes.ko user
 
 unit: user
 	@$(MAKE) -C user BUILD=$(BUILD) check
+
+# Debian packages no qemu-plugin.h: scripts/plugin/header knows where it is.
+plugins: $(patsubst scripts/plugin/%.c,build/plugin/%.so,$(wildcard scripts/plugin/*.c))
+build/plugin/%.so: scripts/plugin/%.c $(wildcard scripts/plugin/*.h)
+	@mkdir -p $(@D)
+	@echo "  PLUGIN  $*"
+	@$(CC) -O2 -Wall -Wextra -Wno-unused-parameter -fPIC -shared -fvisibility=hidden \
+		-Iscripts/plugin -I$(PLUGIN_HEADERS) -o $@ $<

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <chrono>
+#include <exception>
+#include <map>
+#include <string>
+
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/mark.h"
+#include "bench/traffic.h"
+#include "common/cpus.h"
+
+namespace {
+
+using namespace lanes;
+
+/* The line's columns are separated by tabs: the caller's label, NAME=VALUE... */
+void print(const std::string &label, const Figures &figures)
+{
+	std::fputs(label.c_str(), stdout);
+	for (const auto &[name, value] : figures)
+		std::printf("\t%s=%.6g", name.c_str(), value);
+	std::putchar('\n');
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	Plan plan;
+	std::string label;
+	uint32_t duration_ms = 0;
+	uint64_t loop = 0;
+
+	CLI::App app("Round trips of a byte, and a line of figures for each window of them.",
+		     "lanes-bench");
+	app.add_option("--label", label, "Begins the line");
+	app.add_option("--client-netns", plan.client_netns, "As ip netns names it");
+	app.add_option("--server-netns", plan.server_netns);
+	app.add_option("--address", plan.address, "The server's")->capture_default_str();
+	app.add_option("--attach", plan.attach, "Which listener, and when")
+		->transform(CLI::CheckedTransformer(
+			std::map<std::string, Attach>{{"none", Attach::none},
+						      {"other", Attach::other},
+						      {"before", Attach::before},
+						      {"after", Attach::after}}));
+	app.add_option("--wait", plan.wait, "How an unbound server thread waits for data")
+		->transform(CLI::CheckedTransformer(
+			std::map<std::string, Wait>{{"plain", Wait::plain},
+						    {"pinned", Wait::pinned},
+						    {"pinned-answer", Wait::pinned_answer},
+						    {"control", Wait::control}}));
+	app.add_option("--client-cpus", plan.client_cpus, "Default: all")->delimiter(',');
+	app.add_option("--server-cpus", plan.server_cpus, "Default: unbound")->delimiter(',');
+	app.add_flag("--roam", plan.roam, "The client goes to the next CPU before each byte");
+	app.add_flag("--share", plan.share, "All clients use all connections in turn");
+	app.add_option("--clients", plan.clients)->check(CLI::Range(1U, 1024U));
+	app.add_option("--connections", plan.connections)->check(CLI::Range(1U, 1024U));
+	app.add_option("--burners", plan.burners, "Threads that keep CPUs busy");
+	app.add_option("--rounds", plan.rounds, "Of a window, or");
+	app.add_option("--duration-ms", duration_ms, "of a window");
+	app.add_option("--windows", plan.windows);
+	app.add_option("--marked-loop", loop,
+		       "Instead of traffic: windows that are loops of that many turns");
+
+	try {
+		app.parse(argc, argv);
+		plan.duration = std::chrono::milliseconds(duration_ms);
+		if (!loop && !plan.rounds == !duration_ms)
+			throw CLI::ValidationError("--rounds or --duration-ms");
+		if (plan.rounds && plan.clients > 1)
+			throw CLI::ValidationError("--rounds are those of one client");
+	} catch (const CLI::CallForHelp &) {
+		std::puts(app.help().c_str());
+		return 0;
+	} catch (const CLI::ParseError &error) {
+		std::fprintf(stderr, "lanes-bench: %s\n", error.what());
+		return 2;
+	}
+
+	try {
+		if (loop) {
+			for (uint32_t window = 0; window < plan.windows; window++)
+				marked_loop(loop);
+			return 0;
+		}
+		if (plan.client_cpus.empty())
+			plan.client_cpus = allowed_cpus();
+		for (const Figures &figures : run_traffic(plan))
+			print(label, figures);
+		return 0;
+	} catch (const std::exception &error) {
+		std::fprintf(stderr, "lanes-bench: %s\n", error.what());
+		return 1;
+	}
+}
