@@ -87,8 +87,12 @@ end_addresses() {
 	addresses client "$2" "$client4" "$client6"
 }
 
-# ready FILE: does the tool that writes there say so?
-ready() { [[ $(<"$1") == ready ]]; }
+# ready FILE: does the tool that writes there say so? Without a subshell, which
+# bash at times takes for the tool.
+ready() {
+	local word
+	read -r word <"$1" && [[ $word == ready ]]
+}
 
 # tap_cable whole|cut: the tool wire; both ends are called "end".
 tap_cable() {
