@@ -8,7 +8,8 @@ JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
 
-.PHONY: all modules user selftests demo bench-steer check check-debug lint clean help
+.PHONY: all modules user selftests demo bench-steer bench-server bench-idle fuzz check
+.PHONY: check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -29,6 +30,19 @@ demo: root
 bench-steer: root
 	@$(build) demo-parts
 	@scripts/bench-steer
+
+bench-server: root
+	@$(build) user
+	@scripts/bench-server
+
+# Memory of idle connections: more than one machine's descriptors, so in a VM.
+bench-idle: root
+	@$(build) demo-parts selftests
+	@scripts/vm -k 6.12 -c 4 -m 8G -- env LANES_IDLE_CONNECTIONS=100000 LANES_SLOW=4 \
+		selftests/run 6.12 lanesd_idle
+
+fuzz: root
+	@$(build) fuzz
 
 check:
 	@scripts/check
@@ -60,6 +74,9 @@ help:
 	@echo 'make             lanes.ko for each kernel, lanesd, tools, tests (in build/)'
 	@echo 'make demo        plain, SO_REUSEPORT and lanes side by side, in a VM'
 	@echo 'make bench-steer what steering and the cache cost and bring, in VMs'
+	@echo 'make bench-server lanesd beside epoll, redis-server and nginx, on this machine'
+	@echo 'make bench-idle  memory of 100,000 idle connections, in a VM'
+	@echo 'make fuzz        the HTTP and RESP fuzzers, ten minutes each'
 	@echo 'make check       all tests on each kernel, a subset on the debug kernel'
 	@echo 'make check-debug all tests on the debug kernel'
 	@echo 'make lint        checkpatch, sparse, kernel-doc, shellcheck, clang-format'

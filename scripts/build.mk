@@ -10,7 +10,7 @@ release = $(shell awk '$$1 == "$(1)" { print $$2 }' /etc/lanes-kernels)
 sources := $(shell find kmod) scripts/kbuild /etc/lanes-kernels
 modules := $(SERIES:%=build/%/lanes.ko)
 
-.PHONY: all modules user selftests demo-parts debug unit plugins
+.PHONY: all modules user selftests demo-parts debug unit plugins address thread fuzz
 all: modules user selftests
 
 modules: $(modules)
@@ -41,6 +41,25 @@ demo-parts: build/6.12/lanes.ko user
 
 unit: user
 	@$(MAKE) -C user BUILD=$(BUILD) check
+
+# The server's tests again, in builds that watch memory and threads.
+address:
+	@$(MAKE) -C user BUILD=$(BUILD)/address SANITIZE=address,undefined CXXFLAGS='-O1 -g' \
+		run-server
+thread:
+	@$(MAKE) -C user BUILD=$(BUILD)/thread SANITIZE=thread CXXFLAGS='-O1 -g' run-server
+
+# Each fuzzer for FUZZ_SECONDS; what it finds stays in build/fuzz.
+FUZZ_SECONDS ?= 600
+fuzz:
+	@$(MAKE) -C user BUILD=$(BUILD)/fuzz CXX=clang++ SANITIZE=fuzzer,address,undefined \
+		CXXFLAGS='-O1 -g' fuzzers
+	@cd build/fuzz && for name in http resp; do \
+		mkdir -p corpus/$$name && \
+		bin/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			-print_final_stats=1 corpus/$$name || exit 1; \
+		echo "fuzz: $$name: ok"; \
+	done
 
 # Debian packages no qemu-plugin.h: scripts/plugin/header knows where it is.
 plugins: $(patsubst scripts/plugin/%.c,build/plugin/%.so,$(wildcard scripts/plugin/*.c))

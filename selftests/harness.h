@@ -48,6 +48,21 @@ void harness_add(const struct harness_case *c);
 
 #define TEST(name_) TEST_TIMEOUT(name_, HARNESS_TIMEOUT_S)
 
+/* A case more of @name_, with the string @arg_: name__ARG. */
+#define TEST_CASE(name_, suffix_, arg_, timeout_s_)			\
+	__attribute__((constructor)) static void			\
+	name_##__add_##suffix_(void)					\
+	{								\
+		static const struct harness_case c = {			\
+			.name = #name_ "__" #suffix_,			\
+			.run = name_,					\
+			.arg = (arg_),					\
+			.timeout_s = (timeout_s_),			\
+		};							\
+									\
+		harness_add(&c);					\
+	}
+
 __attribute__((format(printf, 1, 2))) void harness_diag(const char *fmt, ...);
 __attribute__((format(printf, 3, 4))) void
 harness_failed(const char *file, int line, const char *fmt, ...);

@@ -6,9 +6,6 @@
 #define _GNU_SOURCE
 #include "lanesd_server.h"
 
-/* It reads no more from a peer that does not read; then it closes it. */
-#define STALL_MS 11000
-
 /* CPU time so far, in ms. */
 static long cpu_ms(pid_t pid)
 {
@@ -48,51 +45,37 @@ static void fill(int fd)
 			until = now_ms() + slow_ms(300);
 }
 
-/* A peer that never reads takes all buffers: the others get them back. */
-TEST_TIMEOUT(lanesd__hog_starves_nobody, 60)
+/* A peer that never reads leaves the others what they need. */
+static void hog(const char *engine, const char *buffers)
 {
 	struct server s;
 	struct totals t;
 	int hog, other;
 
-	serve(&s, V4, 0, OPTIONS("--buffers", "8", "--shards", "1"));
-	hog = MUST(dial(&s.to));
-	other = MUST(dial(&s.to));
-	fill(hog);
-	CHECK(answers(other, STALL_MS + 3000));
-	t = finish(&s);
-	CHECK_EQ(t.stalled, 1);
-	close(hog);
-	close(other);
-}
-
-/* With its default buffers a peer that never reads delays nobody. */
-TEST(lanesd__slow_reader_is_paused)
-{
-	struct server s;
-	struct totals t;
-	int hog, other, rcvbuf = 65536;
-	int fd = listen_stock(V4, 8, &s.to);
-
-	/* The most that one pass can take: 6.1 does not bound it. */
-	MUST(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf)));
-	start(&s, fd, 0, OPTIONS("--shards", "1"));
-	close(fd);
+	serve(&s, V4, 0, OPTIONS("--buffers", buffers, "--shards", "1",
+				 "--engine", engine));
 	hog = MUST(dial(&s.to));
 	other = MUST(dial(&s.to));
 	fill(hog);
 	CHECK(answers(other, 1000));
 	t = finish(&s);
-	/* That it was parked at times is no harm: the cancel that pauses it
-	 * misses a receive which is about to run again.
-	 */
 	CHECK_EQ(t.stalled, 0);
 	close(hog);
 	close(other);
 }
 
+TEST_ENGINES(lanesd__hog_starves_nobody, 60)
+{
+	hog(arg, "8");
+}
+
+TEST_ENGINES(lanesd__slow_reader_is_paused, 60)
+{
+	hog(arg, "1024");
+}
+
 /* More connections than descriptors: the rest wait, at no CPU's cost. */
-TEST(lanesd__want_of_descriptors_only_delays)
+TEST_ENGINES(lanesd__want_of_descriptors_only_delays, 30)
 {
 	enum { NR = 40, LIMIT = 32 };
 	int fds[NR], free_fds, served = 0;
@@ -100,7 +83,7 @@ TEST(lanesd__want_of_descriptors_only_delays)
 	struct totals t;
 	long before;
 
-	serve(&s, V4, LIMIT, OPTIONS("--shards", "1"));
+	serve(&s, V4, LIMIT, OPTIONS("--shards", "1", "--engine", arg));
 	free_fds = LIMIT - open_descriptors(s.pid, LIMIT);
 	ASSERT_OP(free_fds, >, 2);
 	ASSERT_OP(free_fds, <, NR);
@@ -127,13 +110,14 @@ TEST(lanesd__want_of_descriptors_only_delays)
 	CHECK_OP(t.accept_failed, >, 0);
 }
 
-TEST(lanesd__more_than_connections_max_wait)
+TEST_ENGINES(lanesd__more_than_connections_max_wait, 30)
 {
 	enum { NR = 10 };
 	struct server s;
 	int fds[NR];
 
-	serve(&s, V4, 0, OPTIONS("--connections", "1", "--shards", "1"));
+	serve(&s, V4, 0, OPTIONS("--connections", "1", "--shards", "1",
+				 "--engine", arg));
 	for (int i = 0; i < NR; i++)
 		fds[i] = MUST(dial(&s.to));
 	for (int i = 0; i < NR; i++) {
@@ -144,14 +128,14 @@ TEST(lanesd__more_than_connections_max_wait)
 }
 
 /* O_NONBLOCK of an inherited socket must not turn accept into polling. */
-TEST(lanesd__nonblocking_socket)
+TEST_ENGINES(lanesd__nonblocking_socket, 30)
 {
 	struct server s;
 	long before;
 	int fd = listen_stock(V4, 8, &s.to), client;
 
 	set_nonblock(fd, true);
-	start(&s, fd, 0, OPTIONS("--shards", "1"));
+	start(&s, fd, 0, OPTIONS("--shards", "1", "--engine", arg));
 	close(fd);
 	before = cpu_ms(s.pid);
 	sleep_ms(500);
@@ -184,7 +168,7 @@ TEST(lanesd__tells_what_attach_did)
 }
 
 /* Its own figure of what the module promises. */
-TEST_TIMEOUT(lanesd__accepts_on_the_syns_cpu, 60)
+TEST_ENGINES(lanesd__accepts_on_the_syns_cpu, 60)
 {
 	int total = scaled(100) * nr_cpus();
 	struct server s;
@@ -194,7 +178,7 @@ TEST_TIMEOUT(lanesd__accepts_on_the_syns_cpu, 60)
 	need_lanes();
 	need_cpus(2);
 	listener = listen_stock(DUAL, 512, &s.to);
-	start(&s, listener, 0, OPTIONS());
+	start(&s, listener, 0, OPTIONS("--engine", arg));
 	/* A debug kernel is late with everything, not only by mistake. */
 	if (harness_slow() > 1)
 		set_spill_ms(listener, slow_ms(80));

@@ -125,14 +125,14 @@ static unsigned long long talk_all(const struct endpoint *to, int nr,
 	return echoed;
 }
 
-TEST_TIMEOUT(lanesd_echo__is_exact, 60)
+TEST_ENGINES(lanesd_echo__is_exact, 60)
 {
 	for (enum family family = V4; family <= DUAL; family++) {
 		struct server s;
 		struct totals t;
 		unsigned long long echoed;
 
-		serve(&s, family, 0, OPTIONS());
+		serve(&s, family, 0, OPTIONS("--engine", arg));
 		echoed = talk_all(&s.to, 6, scaled(12), 100000, false);
 		t = finish(&s);
 		CHECK_EQ(t.bytes, echoed);
@@ -140,12 +140,12 @@ TEST_TIMEOUT(lanesd_echo__is_exact, 60)
 	}
 }
 
-TEST_TIMEOUT(lanesd_echo__reset_midway_leaves_nothing, 60)
+TEST_ENGINES(lanesd_echo__reset_midway_leaves_nothing, 60)
 {
 	struct server s;
 	int before;
 
-	serve(&s, V4, 0, OPTIONS());
+	serve(&s, V4, 0, OPTIONS("--engine", arg));
 	before = open_descriptors(s.pid, INT_MAX);
 	talk_all(&s.to, 6, scaled(20), 300000, true);
 	CHECK(WITHIN(2000, open_descriptors(s.pid, INT_MAX) == before));
@@ -154,12 +154,13 @@ TEST_TIMEOUT(lanesd_echo__reset_midway_leaves_nothing, 60)
 }
 
 /* Four buffers for eight streams, all of which read: nobody is closed. */
-TEST_TIMEOUT(lanesd_echo__few_buffers_close_nobody, 60)
+TEST_ENGINES(lanesd_echo__few_buffers_close_nobody, 60)
 {
 	struct server s;
 	struct totals t;
 
-	serve(&s, V4, 0, OPTIONS("--buffers", "4", "--shards", "1"));
+	serve(&s, V4, 0, OPTIONS("--buffers", "4", "--shards", "1",
+				 "--engine", arg));
 	talk_all(&s.to, 8, scaled(10), 60000, false);
 	t = finish(&s);
 	CHECK_OP(t.parked, >, 0);

@@ -16,6 +16,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The case for each engine: its argument is the name for --engine. */
+#define TEST_ENGINES(name_, timeout_s_)					\
+	static void name_(const void *arg);				\
+	TEST_CASE(name_, uring, "uring", timeout_s_)			\
+	TEST_CASE(name_, sqpoll, "uring-sqpoll", timeout_s_)		\
+	TEST_CASE(name_, hybrid, "uring-hybrid", timeout_s_)		\
+	TEST_CASE(name_, epoll, "epoll", timeout_s_)			\
+	static void name_(const void *arg)
+
 /**
  * struct server - a running lanesd on a socket that it inherited
  * @pid: the process
@@ -81,7 +90,7 @@ static inline pid_t spawn(const char *const *argv, int output, int inherit,
 	_exit(127);
 }
 
-/* @options: up to six words, ended by NULL. @nofile: 0 for no limit. */
+/* @options: up to eight words, ended by NULL. @nofile: 0 for no limit. */
 static inline void start(struct server *s, int listen_fd, int nofile,
 		  const char *const *options)
 {

@@ -81,6 +81,14 @@ Endpoint Endpoint::of_socket(int fd)
 	return endpoint;
 }
 
+Endpoint Endpoint::of_address(const sockaddr_storage &address)
+{
+	Endpoint endpoint;
+
+	endpoint.storage_ = address;
+	return endpoint;
+}
+
 const sockaddr *Endpoint::address() const
 {
 	return reinterpret_cast<const sockaddr *>(&storage_);

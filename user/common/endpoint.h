@@ -20,6 +20,9 @@ public:
 	/** Where the socket is bound; throws if it is no IP socket. */
 	static Endpoint of_socket(int fd);
 
+	/** @address: of AF_INET or AF_INET6. */
+	static Endpoint of_address(const sockaddr_storage &address);
+
 	const sockaddr *address() const;
 	socklen_t length() const;
 	int family() const { return storage_.ss_family; }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lanesd/listener.h"
 
+#include <set>
+#include <utility>
+
 #include <cerrno>
 
 #include <netinet/tcp.h>
@@ -40,16 +43,86 @@ std::string attached_ulp(int fd)
 	return name;
 }
 
+/* What is asked for, or else what there is. */
+std::vector<ListenOption> wanted(const Options &options, const std::vector<PassedSocket> &passed,
+				 const std::vector<HandedSocket> &handed)
+{
+	std::vector<ListenOption> all = options.listen;
+	std::set<std::string> names;
+
+	if (all.empty() && !handed.empty())
+		return {};
+	if (all.empty())
+		for (const PassedSocket &socket : passed)
+			if (names.insert(socket.name).second)
+				all.push_back({options.service, SystemdSocket{socket.name}});
+	if (all.empty())
+		all.push_back({options.service, Endpoint::parse(listen_default)});
+	return all;
+}
+
+/* Those of one target, which systemd may have several of. */
+void take_handed(std::vector<Listener> &listeners, std::vector<HandedSocket> &handed,
+		 const ListenOption &option)
+{
+	const std::string target = to_string(option.target);
+
+	for (HandedSocket &socket : handed)
+		if (socket.fd && socket.target == target)
+			listeners.emplace_back(option.service, target, std::move(socket.fd));
+}
+
+void take_passed(std::vector<Listener> &listeners, std::vector<PassedSocket> &passed,
+		 const ListenOption &option)
+{
+	const std::string &name = std::get<SystemdSocket>(option.target).name;
+
+	for (PassedSocket &socket : passed)
+		if (socket.fd >= 0 && socket.name == name)
+			listeners.emplace_back(option.service, to_string(option.target),
+					       Fd(std::exchange(socket.fd, -1)));
+}
+
+void open_one(std::vector<Listener> &listeners, std::vector<PassedSocket> &passed,
+	      const ListenOption &option)
+{
+	const size_t before = listeners.size();
+
+	if (const auto *endpoint = std::get_if<Endpoint>(&option.target)) {
+		listeners.emplace_back(option.service, *endpoint);
+	} else if (const auto *inherited = std::get_if<InheritedSocket>(&option.target)) {
+		listeners.emplace_back(option.service, to_string(option.target), Fd(inherited->fd));
+	} else {
+		take_passed(listeners, passed, option);
+		if (listeners.size() == before)
+			throw UsageError(std::format(
+				"{}: systemd passed no such socket; see FileDescriptorName= and "
+				"Sockets= of its units",
+				to_string(option.target)));
+	}
+}
+
 } // namespace
 
-Listener::Listener(const ListenTarget &target)
+Listener::Listener(std::string service, const Endpoint &endpoint)
+	: service_(std::move(service)), target_(endpoint.to_string())
 {
-	if (const auto *endpoint = std::get_if<Endpoint>(&target))
-		open(*endpoint);
-	else
-		adopt(std::get<InheritedSocket>(target).fd);
-	/* Inherited by the connections: an echo must not wait for an ACK. */
-	set_option(fd(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+	open(endpoint);
+	send_at_once();
+}
+
+Listener::Listener(std::string service, std::string target, Fd fd)
+	: service_(std::move(service)), target_(std::move(target))
+{
+	const int number = fd.release();
+
+	/* A bad number is not ours to close. */
+	if (get_option(number, SO_PROTOCOL) != IPPROTO_TCP || !get_option(number, SO_ACCEPTCONN))
+		throw UsageError(std::format(
+			"descriptor {}: no listening TCP socket; call listen() before exec",
+			number));
+	fd_.reset(number);
+	send_at_once();
 }
 
 void Listener::open(const Endpoint &endpoint)
@@ -67,12 +140,9 @@ void Listener::open(const Endpoint &endpoint)
 		throw_errno(errno, std::format("listen on {}", endpoint.to_string()));
 }
 
-void Listener::adopt(int fd)
+void Listener::send_at_once()
 {
-	if (get_option(fd, SO_PROTOCOL) != IPPROTO_TCP || !get_option(fd, SO_ACCEPTCONN))
-		throw UsageError(std::format(
-			"descriptor {}: no listening TCP socket; call listen() before exec", fd));
-	fd_.reset(fd);
+	set_option(fd(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
 }
 
 std::string Listener::attach()
@@ -96,6 +166,25 @@ std::string Listener::attach()
 				      "load lanes.ko as root; sharing the socket without it");
 	return describe_errno(error, "attach to lanes",
 			      "see Documentation/uapi.rst; sharing the socket without it");
+}
+
+std::vector<Listener> open_listeners(const Options &options, std::vector<PassedSocket> passed,
+				     std::vector<HandedSocket> &handed)
+{
+	std::vector<Listener> listeners;
+
+	if (options.listen.empty() && !handed.empty())
+		for (HandedSocket &socket : handed)
+			listeners.emplace_back(socket.service, socket.target, std::move(socket.fd));
+	for (const ListenOption &option : wanted(options, passed, handed)) {
+		const size_t before = listeners.size();
+
+		take_handed(listeners, handed, option);
+		if (listeners.size() == before)
+			open_one(listeners, passed, option);
+	}
+	std::erase_if(handed, [](const HandedSocket &socket) { return !socket.fd; });
+	return listeners;
 }
 
 } // namespace lanes

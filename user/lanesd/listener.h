@@ -3,19 +3,29 @@
 #define LANES_LANESD_LISTENER_H
 
 #include <string>
+#include <vector>
 
 #include "common/endpoint.h"
 #include "common/fd.h"
 #include "lanesd/options.h"
+#include "lanesd/systemd.h"
+#include "lanesd/takeover.h"
 
 namespace lanes {
 
-/** The one listening socket, own or inherited. */
+/** A listening socket, own or inherited, and what it is for. */
 class Listener {
 public:
-	explicit Listener(const ListenTarget &target);
+	/** Throws if it cannot listen there. */
+	Listener(std::string service, const Endpoint &endpoint);
+	/** Takes over @fd; throws UsageError if that is no listening TCP
+	 *  socket. @target: its name, as in to_string().
+	 */
+	Listener(std::string service, std::string target, Fd fd);
 
 	int fd() const { return fd_.get(); }
+	const std::string &service() const { return service_; }
+	const std::string &target() const { return target_; }
 	Endpoint where() const { return Endpoint::of_socket(fd()); }
 
 	/** Asks for a local accept queue on every CPU. Returns what happened,
@@ -25,10 +35,19 @@ public:
 
 private:
 	void open(const Endpoint &endpoint);
-	void adopt(int fd);
+	/* Inherited by the connections: a reply must not wait for an ACK. */
+	void send_at_once();
 
+	std::string service_;
+	std::string target_;
 	Fd fd_;
 };
+
+/** All that @options ask for: out of @handed and @passed, or new. What is left
+ *  of @handed stays there.
+ */
+std::vector<Listener> open_listeners(const Options &options, std::vector<PassedSocket> passed,
+				     std::vector<HandedSocket> &handed);
 
 } // namespace lanes
 

@@ -1,102 +1,205 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lanesd/server.h"
 
+#include <algorithm>
+
 #include <cerrno>
-#include <csignal>
 
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "common/cpus.h"
 #include "common/error.h"
-#include "lanesd/report.h"
-#include "lanesd/shard.h"
 
 namespace lanes {
+namespace {
 
-Server::Server(const Options &options, int listen_fd)
-	: stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), workers_(options.cpus.size())
+using namespace std::chrono_literals;
+
+/* Far more than a tick takes. */
+constexpr auto answer_time = 2s;
+
+} // namespace
+
+Server::Server(const ShardConfig &config, const std::vector<int> &cpus)
+	: ended_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), workers_(cpus.size()),
+	  shards_(cpus.size())
 {
-	if (!stop_fd_)
+	if (!ended_fd_)
 		throw_errno(errno, "eventfd");
+	for (size_t i = 0; i < cpus.size(); i++)
+		workers_[i].cpu = cpus[i];
 	try {
-		for (size_t i = 0; i < workers_.size(); i++) {
-			Worker &worker = workers_[i];
-
-			worker.cpu = options.cpus[i];
-			worker.thread = std::thread([this, &worker, options, listen_fd] {
-				serve(worker, options, listen_fd);
-			});
-		}
-		for (Worker &worker : workers_)
-			worker.ready.get_future().get();
+		start(config);
 	} catch (...) {
-		join();
+		give_up();
 		throw;
 	}
 }
 
 Server::~Server()
 {
+	if (!ended())
+		drain(Clock::now());
 	join();
 }
 
-void Server::serve(Worker &worker, const Options &options, int listen_fd)
+void Server::start(const ShardConfig &config)
 {
-	bool serving = false;
+	for (size_t i = 0; i < workers_.size(); i++) {
+		workers_[i].thread = std::thread([this, i, config] { serve(i, config); });
+	}
+	for (Worker &worker : workers_)
+		worker.constructed.get_future().get();
+	go_.count_down();
+	for (Worker &worker : workers_)
+		worker.started.get_future().get();
+}
+
+/* Some threads may not have begun, some may wait for go_, some may run. */
+void Server::give_up()
+{
+	if (!go_.try_wait()) {
+		abandoned_ = true;
+		go_.count_down();
+	} else {
+		drain(Clock::now());
+	}
+	join();
+}
+
+void Server::serve(size_t index, ShardConfig config)
+{
+	Worker &worker = workers_[index];
 
 	try {
 		pin_to_cpu(worker.cpu);
+		config.index = static_cast<unsigned>(index);
+		config.cpu = worker.cpu;
 
-		Shard shard({.cpu = worker.cpu,
-			     .listen_fd = listen_fd,
-			     .stop_fd = stop_fd_.get(),
-			     .connections_max = options.connections_max,
-			     .buffers = options.buffers},
-			    worker.counters);
+		Shard shard(config, shards_, worker.counters);
 
+		shards_[index] = &shard;
+		worker.constructed.set_value();
+		go_.wait();
+		if (!abandoned_)
+			run(worker, shard);
+	} catch (...) {
+		worker.constructed.set_exception(std::current_exception());
+	}
+}
+
+/* Catches all, so that the shard stays until end_. */
+void Server::run(Worker &worker, Shard &shard)
+{
+	bool started = false;
+
+	try {
 		shard.start();
-		serving = true;
-		worker.ready.set_value();
+		started = true;
+		worker.started.set_value();
 		shard.run();
 	} catch (...) {
-		if (!serving) {
-			worker.ready.set_exception(std::current_exception());
-			return;
-		}
 		worker.failure = std::current_exception();
-		/* The main thread waits for signals. */
-		kill(getpid(), SIGTERM);
+		failed_ = true;
+		if (!started)
+			worker.started.set_exception(worker.failure);
 	}
+	worker.ended = true;
+	eventfd_write(ended_fd_.get(), 1);
+	end_.wait();
+}
+
+bool Server::ended() const
+{
+	return std::ranges::all_of(workers_, [](const Worker &w) { return w.ended.load(); });
+}
+
+void Server::note_ended()
+{
+	eventfd_t count;
+
+	eventfd_read(ended_fd_.get(), &count);
 }
 
 void Server::join()
 {
-	const uint64_t one = 1;
-
-	/* Only a full counter refuses, and that is readable too. */
-	if (write(stop_fd_.get(), &one, sizeof(one)) < 0 && errno != EAGAIN)
-		std::terminate();
+	if (!abandoned_)
+		while (!ended())
+			std::this_thread::sleep_for(1ms);
+	end_.count_down();
 	for (Worker &worker : workers_)
 		if (worker.thread.joinable())
 			worker.thread.join();
 }
 
-void Server::stop()
+void Server::rethrow() const
 {
-	join();
-	for (Worker &worker : workers_)
+	for (const Worker &worker : workers_)
 		if (worker.failure)
 			std::rethrow_exception(worker.failure);
 }
 
-std::string Server::report() const
+void Server::drain(Clock::time_point deadline)
 {
-	std::vector<ShardReport> shards;
+	for (Shard *shard : shards_)
+		shard->post([deadline](Shard &s) { s.drain(deadline); });
+}
+
+void Server::set_limits(const Limits &limits)
+{
+	for (Shard *shard : shards_)
+		shard->post([limits](Shard &s) { s.set_limits(limits); });
+}
+
+std::vector<ShardFigures> Server::figures() const
+{
+	std::vector<ShardFigures> all;
 
 	for (const Worker &worker : workers_)
-		shards.push_back(take_report(worker.cpu, worker.counters));
-	return format_report(shards);
+		all.push_back(take_figures(worker.cpu, worker.counters));
+	return all;
+}
+
+ConnectionsSnapshot Server::connections() const
+{
+	using Reports = std::vector<ConnectionReport>;
+
+	std::vector<std::future<Reports>> answers;
+	ConnectionsSnapshot snapshot{Clock::now(), {}};
+	const auto deadline = Clock::now() + answer_time;
+
+	for (Shard *shard : shards_) {
+		auto promise = std::make_shared<std::promise<Reports>>();
+
+		answers.push_back(promise->get_future());
+		shard->post([promise](Shard &s) { promise->set_value(s.connections()); });
+	}
+	for (auto &answer : answers) {
+		if (answer.wait_until(deadline) != std::future_status::ready)
+			throw std::runtime_error(
+				std::format("shard {} does not answer", snapshot.shards.size()));
+		snapshot.shards.push_back(answer.get());
+	}
+	return snapshot;
+}
+
+bool Server::ticking()
+{
+	bool all = true;
+
+	for (size_t i = 0; i < workers_.size(); i++) {
+		std::atomic<bool> &ticked = workers_[i].ticked;
+
+		/* One task at a time, however long a shard stands still. */
+		if (workers_[i].ended)
+			continue;
+		if (ticked.exchange(false))
+			shards_[i]->post([&ticked](Shard &) { ticked = true; });
+		else
+			all = false;
+	}
+	return all;
 }
 
 } // namespace lanes

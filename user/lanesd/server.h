@@ -2,46 +2,86 @@
 #ifndef LANES_LANESD_SERVER_H
 #define LANES_LANESD_SERVER_H
 
+#include <atomic>
 #include <exception>
 #include <future>
+#include <latch>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "common/fd.h"
-#include "lanesd/counters.h"
-#include "lanesd/options.h"
+#include "engine/counters.h"
+#include "engine/shard.h"
+#include "lanesd/figures.h"
+#include "lanesd/rates.h"
 
 namespace lanes {
 
 /** The shards, each on a thread of its own that is bound to its CPU. */
 class Server {
 public:
-	/** Returns when every shard has armed accept. */
-	Server(const Options &options, int listen_fd);
+	using Clock = Shard::Clock;
+
+	/** A shard for each of @cpus, all like @config but for index and cpu.
+	 *  Returns when every one has armed accept. What @config refers to
+	 *  outlives this, but for the listening sockets.
+	 */
+	Server(const ShardConfig &config, const std::vector<int> &cpus);
 	Server(const Server &) = delete;
 	Server &operator=(const Server &) = delete;
-	/** Stops, and waits for the threads. */
+	/** Cuts off all connections, and waits for the threads. */
 	~Server();
 
-	/** Rethrows what made a shard fail. */
-	void stop();
-	std::string report() const;
+	/** Readable when another shard has ended. */
+	int ended_fd() const { return ended_fd_.get(); }
+	/** Whether all have. */
+	bool ended() const;
+	/** Makes ended_fd() unreadable. */
+	void note_ended();
+	/** Whether one has, by a failure; rethrow() throws it. */
+	bool failed() const { return failed_; }
+	void rethrow() const;
+
+	/* Of all shards, and from any thread while this lives. */
+	void drain(Clock::time_point deadline);
+	void set_limits(const Limits &limits);
+	std::vector<ShardFigures> figures() const;
+	/** Throws if a shard does not answer. */
+	ConnectionsSnapshot connections() const;
+
+	/** Whether every shard has ticked since the last call, or has ended. Of
+	 *  one thread, at intervals in which a tick must fit.
+	 */
+	bool ticking();
 
 private:
 	struct Worker {
 		int cpu = -1;
 		Counters counters;
-		std::promise<void> ready;
+		std::promise<void> constructed;
+		std::promise<void> started;
 		std::exception_ptr failure;
+		std::atomic<bool> ticked{true};
+		std::atomic<bool> ended{false};
 		std::thread thread;
 	};
 
-	void serve(Worker &worker, const Options &options, int listen_fd);
+	void serve(size_t index, ShardConfig config);
+	void run(Worker &worker, Shard &shard);
+	void start(const ShardConfig &config);
+	void give_up();
 	void join();
 
-	Fd stop_fd_;
+	Fd ended_fd_;
 	std::vector<Worker> workers_;
+	std::vector<Shard *> shards_;
+	/** Opened when shards_ is complete, or never will be. */
+	std::latch go_{1};
+	/** Opened when no shard runs: another one's wake() may come till then. */
+	std::latch end_{1};
+	std::atomic<bool> failed_{false};
+	std::atomic<bool> abandoned_{false};
 };
 
 } // namespace lanes

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef LANES_ENGINE_FEATURES_H
+#define LANES_ENGINE_FEATURES_H
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <cstdint>
+
+namespace lanes {
+
+enum class EngineKind : uint8_t { uring, uring_sqpoll, uring_hybrid, epoll };
+
+/** As in --engine. */
+constexpr std::array<std::string_view, 4> engine_names = {"uring", "uring-sqpoll", "uring-hybrid",
+							  "epoll"};
+
+enum class Feature : uint8_t {
+	/** SINGLE_ISSUER and DEFER_TASKRUN, buffer rings: the least that the
+	 *  io_uring engines need.
+	 */
+	uring,
+	sqpoll,
+	multishot_accept,
+	multishot_receive,
+	/** The kernel ends a pass of a multishot receive by itself, so that one
+	 *  connection cannot take all buffers.
+	 */
+	bounded_multishot,
+	bundle,
+	incremental,
+	min_wait,
+	zero_copy,
+	direct,
+	nr,
+};
+
+/** As in --disable and in the start-up report. */
+constexpr std::array<std::string_view, static_cast<size_t>(Feature::nr)> feature_names = {
+	"uring",  "sqpoll",	 "multishot-accept", "multishot-receive", "bounded-multishot",
+	"bundle", "incremental", "min-wait",	     "zero-copy",	  "direct"};
+
+/** What this kernel lets this process do. */
+struct Features {
+	struct Finding {
+		bool works = false;
+		/** What blocks it, with the remedy; empty if it works. */
+		std::string why;
+	};
+
+	std::array<Finding, static_cast<size_t>(Feature::nr)> findings;
+
+	bool has(Feature feature) const { return findings[static_cast<size_t>(feature)].works; }
+	void disable(Feature feature);
+
+	/** Tries each: no versions are compared. Takes some milliseconds. */
+	static Features probe();
+};
+
+/** The engine to use: @wanted (nothing: the best), or what takes its place
+ *  where it cannot work.
+ */
+struct EngineChoice {
+	EngineKind kind;
+	/** One line for the start-up report: what was chosen and why. */
+	std::string reason;
+};
+EngineChoice choose_engine(std::optional<EngineKind> wanted, const Features &features);
+
+/** The start-up report: a line for each feature. */
+std::string describe_features(const Features &features);
+
+} // namespace lanes
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef LANES_LANESD_DAEMON_H
+#define LANES_LANESD_DAEMON_H
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/fd.h"
+#include "engine/factory.h"
+#include "engine/features.h"
+#include "lanesd/admin.h"
+#include "lanesd/listener.h"
+#include "lanesd/options.h"
+#include "lanesd/server.h"
+#include "lanesd/services.h"
+#include "lanesd/takeover.h"
+
+namespace lanes {
+
+/** The process: what it is made of, and what it does at signals. Of the main
+ *  thread, and before any other is started.
+ */
+class Daemon {
+public:
+	/** Reads the options anew, for SIGHUP; throws UsageError. */
+	using Reread = std::function<Options()>;
+
+	Daemon(Options options, Reread reread);
+
+	/** Serves until it is told to end. Throws for a shard that failed. */
+	void run();
+
+private:
+	using Clock = std::chrono::steady_clock;
+
+	void take_place();
+	void open_sockets();
+	void choose_engine_and_tell();
+	void make_server();
+	void make_admin();
+	void finish_taking_place();
+	void tell_ready();
+
+	void loop();
+	void wait();
+	std::optional<Clock::time_point> next_deadline() const;
+	void take_signals();
+	void on_signal(int signal);
+	void end_gently(std::string why);
+	void check_deadlines();
+
+	void reload();
+	void apply(Options options);
+
+	void meet_successor();
+	void look_at_successor();
+	void hand_over();
+
+	ServerFigures figures() const;
+
+	Options options_;
+	Reread reread_;
+	Fd signal_fd_;
+	Fd path_socket_;
+	std::optional<Predecessor> predecessor_;
+	std::optional<Successor> successor_;
+	std::vector<Listener> listeners_;
+	Features features_;
+	EngineKind engine_ = EngineKind::epoll;
+	std::unique_ptr<SendThreads, void (*)(SendThreads *)> send_threads_{nullptr,
+									    [](SendThreads *) {}};
+	std::unique_ptr<Services> services_;
+	std::optional<Server> server_;
+	std::optional<Admin> admin_;
+
+	std::optional<std::chrono::microseconds> watchdog_;
+	Clock::time_point watchdog_at_;
+	std::atomic<bool> draining_ = false;
+	/** When the process ends, whatever its shards do. */
+	Clock::time_point end_at_;
+};
+
+} // namespace lanes
+
+#endif
