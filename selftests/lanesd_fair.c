@@ -13,6 +13,10 @@
 /* A stream's appetite at a time, each way. */
 #define CHUNK 16384
 #define GAP_MAX_MS 100
+/* Of each socket: with the default ones 64 streams meet the limits of TCP's
+ * memory, and then the kernel's choice is what is measured.
+ */
+#define SOCKET_BUFFER 65536
 /* Time in which nobody got anything is the machine's, not the server's. */
 #define QUIET_MS 2
 
@@ -40,6 +44,14 @@ struct crowd {
 	double last, quiet;
 };
 
+static void bound_buffers(int fd)
+{
+	int size = SOCKET_BUFFER;
+
+	MUST(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+	MUST(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+}
+
 static void join(struct crowd *c, const struct endpoint *to, bool ping)
 {
 	struct peer *p = &c->peers[c->nr];
@@ -50,6 +62,7 @@ static void join(struct crowd *c, const struct endpoint *to, bool ping)
 	*p = (struct peer){ .fd = MUST(dial(to)), .ping = ping,
 			    .since = now_ms(), .quiet = c->quiet };
 	set_nonblock(p->fd, true);
+	bound_buffers(p->fd);
 	MUST(epoll_ctl(c->epoll, EPOLL_CTL_ADD, p->fd, &event));
 	c->nr++;
 }
@@ -159,10 +172,14 @@ static void fair_within(struct crowd *c, bool ping, const char *what)
 
 static void begin(struct crowd *c, struct server *s, const char *engine)
 {
+	int fd = listen_stock(V4, PEERS_MAX, &s->to);
+
+	bound_buffers(fd);
+	start(s, fd, 0, OPTIONS("--shards", "1", "--engine", engine));
+	close(fd);
 	/* The server's shard is on the first CPU. */
 	if (nr_cpus() > 1)
 		pin(1);
-	serve(s, V4, 0, OPTIONS("--shards", "1", "--engine", engine));
 	c->epoll = MUST(epoll_create1(EPOLL_CLOEXEC));
 	c->last = now_ms();
 }

@@ -68,6 +68,8 @@ static inline bool read_more(struct server *s)
 	ssize_t got = read(s->output, s->text + len,
 			   sizeof(s->text) - 1 - len);
 
+	if (got > 0)
+		s->text[len + got] = 0;
 	return got > 0;
 }
 

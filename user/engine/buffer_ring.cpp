@@ -90,29 +90,12 @@ void BufferRing::ran_out()
 	target_ = std::min(target_ * 2, entries_);
 }
 
-void BufferRing::take_empty(uint16_t position, bool bundle)
+void BufferRing::take_empty(uint16_t position)
 {
-	settle(position);
-	if (bundle) {
-		doubtful_ = position;
-		return;
-	}
 	const uint32_t id = ids_[position];
 
 	gone(position);
 	pool_.release(id);
-}
-
-/* The kernel's head is at @position, or beyond it. */
-void BufferRing::settle(uint16_t position)
-{
-	if (doubtful_ == nowhere || doubtful_ == position)
-		return;
-
-	const auto passed = static_cast<uint16_t>(doubtful_);
-
-	doubtful_ = nowhere;
-	take_empty(passed, false);
 }
 
 } // namespace lanes

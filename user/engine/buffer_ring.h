@@ -40,7 +40,6 @@ public:
 	 */
 	template <typename Handle> void take(uint16_t position, uint32_t length, Handle &&handle)
 	{
-		settle(position);
 		while (length) {
 			Segment segment;
 
@@ -54,18 +53,12 @@ public:
 			position = static_cast<uint16_t>((position + 1) & mask_);
 		}
 	}
-	/** A completion named @position but brought nothing. In a @bundle that
-	 *  does not tell whether the kernel still has the buffer: then a later
-	 *  completion will.
-	 */
-	void take_empty(uint16_t position, bool bundle);
-
-	uint32_t offered() const { return offered_; }
+	/** A completion used up the buffer at @position but brought nothing. */
+	void take_empty(uint16_t position);
 
 private:
 	static constexpr uint32_t target_min = 64;
 	static constexpr uint32_t window = 4096;
-	static constexpr uint32_t nowhere = ~0U;
 
 	bool publish();
 	void gone(uint16_t position)
@@ -73,7 +66,6 @@ private:
 		ids_[position] = BufferPool::none;
 		counters_.buffers_offered.set(--offered_);
 	}
-	void settle(uint16_t position);
 
 	io_uring *ring_;
 	BufferPool &pool_;
@@ -88,8 +80,6 @@ private:
 	bool grown_ = true;
 	uint32_t left_ = 0;
 	uint32_t calls_ = 0;
-	/* A buffer at the kernel's head, or just before. */
-	uint32_t doubtful_ = nowhere;
 	uint16_t tail_ = 0;
 	Pages memory_;
 	io_uring_buf_ring *shared_;

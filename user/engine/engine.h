@@ -72,6 +72,8 @@ public:
 	 *  is set, otherwise as often as the engine can. Sets receiving, single.
 	 */
 	virtual void receive(uint32_t slot) = 0;
+	/** Whether a single receive() fills several buffers. */
+	virtual bool gathers() const { return false; }
 	/** Receives once, into @memory, which stays until filled() or
 	 *  receive_ended(). Sets receiving and single.
 	 */

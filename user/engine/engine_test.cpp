@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <thread>
@@ -141,6 +142,14 @@ std::string get(const Fd &fd)
 	for (ssize_t n; (n = recv(fd.get(), part, sizeof(part), MSG_DONTWAIT)) > 0;)
 		text.append(part, static_cast<size_t>(n));
 	return text;
+}
+
+/* Takes little that nobody reads. */
+void narrow(const Fd &fd)
+{
+	const int room = 65536;
+
+	setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 }
 
 bool at_end(const Fd &fd)
@@ -699,6 +708,8 @@ TEST_P(EngineTest, sends_all_to_a_slow_reader)
 	std::string head = pattern(100), body = pattern(9'000'000, 1), read;
 	unsigned turns = 0;
 
+	narrow(client);
+
 	const ssize_t sent = rig.send_all(slot, {part_of(head), part_of(body)}, [&] {
 		char part[65536];
 		const ssize_t n = recv(client.get(), part, sizeof(part), MSG_DONTWAIT);
@@ -742,6 +753,7 @@ TEST_P(EngineTest, shutdown_ends_what_is_in_flight)
 	std::array<iovec, 1> parts = {part_of(text)};
 	size_t sent = 0;
 
+	narrow(client);
 	rig.engine->receive(slot);
 	while (!rig.at(slot).sending) {
 		const ssize_t result = rig.engine->send(slot, parts);
@@ -856,8 +868,10 @@ TEST_P(EngineTest, poll_waits_as_long_as_it_is_told)
 
 	rig.engine->poll(0ns);
 	EXPECT_LT(Clock::now() - start, 20ms);
+	/* A kernel thread that ends may interrupt one. */
 	start = Clock::now();
-	rig.engine->poll(50ms);
+	for (int n = 0; n < 3 && Clock::now() - start < 49ms; n++)
+		rig.engine->poll(50ms);
 	EXPECT_GE(Clock::now() - start, 49ms);
 	EXPECT_LT(Clock::now() - start, 1s);
 }
@@ -889,6 +903,7 @@ TEST_P(EngineTest, end_of_a_send_ends_a_poll_for_ever)
 	std::string text(16'000'000, 'x');
 	size_t sent = 0;
 
+	narrow(client);
 	while (!rig.at(slot).sending) {
 		std::array<iovec, 1> parts = {iovec{text.data() + sent, text.size() - sent}};
 		const ssize_t result = rig.engine->send(slot, parts);
@@ -898,15 +913,19 @@ TEST_P(EngineTest, end_of_a_send_ends_a_poll_for_ever)
 	}
 	rig.settle();
 
-	std::thread reader([&client] {
+	std::atomic<bool> told = false;
+	std::thread reader([&told, &client] {
 		std::this_thread::sleep_for(50ms);
-		for (size_t n = 0; n < 200 && get(client).size(); n++)
-			std::this_thread::sleep_for(5ms);
+		while (!told) {
+			get(client);
+			std::this_thread::sleep_for(1ms);
+		}
 	});
 
 	for (int n = 0; n < 10 && rig.of(slot).sent.empty(); n++)
 		rig.engine->poll(std::nullopt);
 	EXPECT_EQ(rig.of(slot).sent.size(), 1U);
+	told = true;
 	reader.join();
 	rig.finish();
 }
@@ -972,10 +991,12 @@ TEST_P(EngineTest, lone_input_after_a_crowd_is_told_at_once)
 				all, [&](const auto &one) { return rig.at(one.second).sending; });
 		}));
 
+		std::atomic<bool> told = false;
 		std::thread late([&] {
 			std::this_thread::sleep_for(20ms);
 			put(all[0].first, "x");
-			std::this_thread::sleep_for(2s);
+			for (int n = 0; n < 200 && !told; n++)
+				std::this_thread::sleep_for(10ms);
 			rig.engine->wake();
 		});
 		const auto start = std::chrono::steady_clock::now();
@@ -985,6 +1006,7 @@ TEST_P(EngineTest, lone_input_after_a_crowd_is_told_at_once)
 			rig.engine->poll(for_ever ? std::nullopt
 						  : std::optional<std::chrono::nanoseconds>(5s));
 		EXPECT_LT(std::chrono::steady_clock::now() - start, 1s) << for_ever;
+		told = true;
 		late.join();
 		rig.finish();
 		listener_.reset();
@@ -1058,6 +1080,9 @@ TEST(engine_uring, zero_copy_send_is_over_when_its_memory_is_free)
 
 TEST(engine_uring, offers_as_many_buffers_as_are_in_use)
 {
+	if (!features().has(Feature::bounded_multishot))
+		GTEST_SKIP() << "one receive takes one buffer: they never run out";
+
 	constexpr uint32_t few = 64;
 	Rig rig(EngineKind::uring, 1024);
 	const Fd listener = listening_socket();

@@ -31,6 +31,8 @@ constexpr unsigned turn_budget = 256;
 constexpr uint32_t input_cost_min = 256;
 /* What a receive that is armed for many may take before it can be stopped. */
 constexpr uint32_t burst_max = 128;
+/* Buffers in a tick, of a connection, for which one receive is better. */
+constexpr uint32_t much = 4;
 /* Receives without a rest after which a stream is none any more. */
 constexpr uint8_t calm_after = 32;
 
@@ -548,6 +550,12 @@ uint64_t Shard::input_max() const
 	return std::clamp(buffers_left() * size / 4, size, std::max(input_high, size));
 }
 
+/* One receive of several buffers costs less than a receive for each. */
+bool Shard::sends_much(const Connection &c) const
+{
+	return engine_->gathers() && c.spent >= much * memory_.buffers.size();
+}
+
 /* A receive that is armed for many goes on whatever the connection holds. */
 void Shard::hold_back(uint32_t slot)
 {
@@ -555,7 +563,7 @@ void Shard::hold_back(uint32_t slot)
 
 	if (c.single || c.stopping)
 		return;
-	if (c.input.bytes < input_max() && !c.blocked && !c.paused) {
+	if (c.input.bytes < input_max() && !c.blocked && !c.paused && !sends_much(c)) {
 		/* Large input is received where it belongs. */
 		if (c.finished || !c.input.empty() || c.spent < memory_.buffers.size() ||
 		    handler(c).destination(Stream(*this, slot)).empty())
@@ -573,7 +581,7 @@ void Shard::receive(uint32_t slot)
 	if (c.parked)
 		return;
 	if (c.streaming) {
-		c.calm = c.ready || !c.input.empty() ? 0 : c.calm + 1;
+		c.calm = c.ready || !c.input.empty() || sends_much(c) ? 0 : c.calm + 1;
 		c.streaming = c.calm < calm_after;
 	}
 	if (buffers_left() < burst_max)

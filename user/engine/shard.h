@@ -160,6 +160,7 @@ private:
 	void serve_thirsty();
 
 	void receive(uint32_t slot);
+	bool sends_much(const Connection &c) const;
 	void hold_back(uint32_t slot);
 	uint32_t buffers_left() const;
 	uint64_t input_max() const;

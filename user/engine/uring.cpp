@@ -24,6 +24,9 @@ constexpr unsigned crowd_patience_us = 20;
 /* Without any timeout the kernel would wait for the crowd for ever. */
 constexpr std::chrono::milliseconds crowd_timeout{10};
 
+/* A bundle can take more than was asked for: with few buffers, others' share. */
+constexpr uint32_t bundle_buffers_min = 256;
+
 /* Connection::interest: the armed receive is receive_into()'s. */
 constexpr uint8_t filling = 1;
 
@@ -52,7 +55,8 @@ UringEngine::UringEngine(const EngineConfig &config, const RingSetup &setup,
 			 Counters &counters)
 	: connections_(connections), events_(events), counters_(counters), ring_(setup, counters),
 	  buffers_(ring_.get(), memory.buffers, counters), config_(config),
-	  bundle_(has(Feature::bundle)), wake_(eventfd(0, EFD_CLOEXEC))
+	  bundle_(has(Feature::bundle) && memory.buffers.count() >= bundle_buffers_min),
+	  wake_(eventfd(0, EFD_CLOEXEC))
 {
 	if (!wake_)
 		throw_errno(errno, "eventfd", "raise the limit of open files");
@@ -194,7 +198,7 @@ void UringEngine::on_receive(const Completion &completion)
 
 	if (completion.result <= 0) {
 		if (completion.flags & IORING_CQE_F_BUFFER)
-			buffers_.take_empty(position, c.single && bundle_);
+			buffers_.take_empty(position);
 		if (over)
 			end_receive(slot, -completion.result);
 		return;
@@ -240,7 +244,7 @@ ssize_t UringEngine::send(uint32_t slot, std::span<const iovec> parts)
 void UringEngine::send_by(Ring &ring, uint32_t slot, std::span<const iovec> parts)
 {
 	Connection &c = connections_[slot];
-	constexpr int flags = MSG_NOSIGNAL | MSG_WAITALL;
+	constexpr int flags = MSG_NOSIGNAL;
 	const bool zero_copy = !results_.empty() && total(parts) >= config_.zero_copy_min;
 
 	c.sending = true;

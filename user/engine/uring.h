@@ -23,6 +23,7 @@ public:
 	void stop_accept(uint32_t listener) override;
 	void refuse(int fd) override;
 	void receive(uint32_t slot) override;
+	bool gathers() const override { return bundle_; }
 	void receive_into(uint32_t slot, std::span<std::byte> memory) override;
 	void stop_receive(uint32_t slot) override;
 	ssize_t send(uint32_t slot, std::span<const iovec> parts) override;
