@@ -66,7 +66,7 @@ static void exchange(int fd, const struct talk *t)
 static void lanesd_idle__after_a_request(const void *arg)
 {
 	const struct talk *t = arg;
-	int nr = harness_env("LANES_IDLE_CONNECTIONS", scaled(10000));
+	int nr = harness_env("LANES_IDLE_CONNECTIONS", scaled(4000));
 	int warm = nr / 10, descriptors = 2 * nr + 1000;
 	struct rlimit limit = { descriptors, descriptors };
 	char most[16];

@@ -47,15 +47,23 @@ std::vector<int> allowed_cpus()
 	return cpus;
 }
 
-void pin_to_cpu(int cpu)
+void run_on_cpus(const std::vector<int> &cpus)
 {
 	const size_t size = CPU_ALLOC_SIZE(max_cpus);
 	CpuSet set = make_cpu_set();
 
-	CPU_SET_S(static_cast<size_t>(cpu), size, set.get());
+	for (const int cpu : cpus)
+		CPU_SET_S(static_cast<size_t>(cpu), size, set.get());
 	if (sched_setaffinity(0, size, set.get()))
-		throw_errno(errno, std::format("sched_setaffinity to CPU {}", cpu),
-			    "choose a CPU that is online and in the cpuset");
+		throw_errno(errno,
+			    std::format("sched_setaffinity to {} CPUs, the first {}", cpus.size(),
+					cpus.empty() ? -1 : cpus.front()),
+			    "choose CPUs that are online and in the cpuset");
+}
+
+void pin_to_cpu(int cpu)
+{
+	run_on_cpus({cpu});
 }
 
 } // namespace lanes

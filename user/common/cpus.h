@@ -14,6 +14,9 @@ std::vector<int> allowed_cpus();
  */
 void pin_to_cpu(int cpu);
 
+/** Lets the calling thread run on @cpus, and threads that it makes. */
+void run_on_cpus(const std::vector<int> &cpus);
+
 } // namespace lanes
 
 #endif

@@ -247,6 +247,32 @@ public:
 		return total;
 	}
 
+	/* Sends until the peer takes no more: a send is in flight, and nothing
+	 * else. The bytes stay.
+	 */
+	void clog(uint32_t slot)
+	{
+		static std::string text(16'000'000, 'x');
+		size_t done = 0;
+
+		while (!at(slot).sending && done < text.size()) {
+			const std::array<iovec, 1> parts = {
+				iovec{text.data() + done, text.size() - done}};
+			ssize_t result = engine->send(slot, parts);
+
+			if (result == Engine::pending) {
+				settle();
+				if (at(slot).sending)
+					break;
+				result = of(slot).sent.back();
+			}
+			ASSERT_GE(result, 0);
+			done += static_cast<size_t>(result);
+		}
+		ASSERT_TRUE(at(slot).sending);
+		of(slot).sent.clear();
+	}
+
 	/* Receives again whenever a receive is over. */
 	bool receive_all(uint32_t slot, size_t length)
 	{
@@ -749,21 +775,10 @@ TEST_P(EngineTest, shutdown_ends_what_is_in_flight)
 {
 	Rig rig(GetParam());
 	auto [client, slot] = connected(rig);
-	std::string text(16'000'000, 'x');
-	std::array<iovec, 1> parts = {part_of(text)};
-	size_t sent = 0;
 
 	narrow(client);
 	rig.engine->receive(slot);
-	while (!rig.at(slot).sending) {
-		const ssize_t result = rig.engine->send(slot, parts);
-
-		ASSERT_TRUE(result > 0 || result == Engine::pending);
-		sent += result > 0 ? static_cast<size_t>(result) : 0;
-		parts[0] = {text.data() + sent, text.size() - sent};
-	}
-	rig.settle();
-	EXPECT_TRUE(rig.at(slot).sending);
+	rig.clog(slot);
 	EXPECT_TRUE(rig.at(slot).receiving);
 	rig.engine->shutdown(slot, SHUT_RDWR);
 	EXPECT_TRUE(rig.until([&] { return !rig.at(slot).receiving && !rig.at(slot).sending; }));
@@ -900,18 +915,9 @@ TEST_P(EngineTest, end_of_a_send_ends_a_poll_for_ever)
 {
 	Rig rig(GetParam());
 	auto [client, slot] = connected(rig);
-	std::string text(16'000'000, 'x');
-	size_t sent = 0;
 
 	narrow(client);
-	while (!rig.at(slot).sending) {
-		std::array<iovec, 1> parts = {iovec{text.data() + sent, text.size() - sent}};
-		const ssize_t result = rig.engine->send(slot, parts);
-
-		ASSERT_TRUE(result > 0 || result == Engine::pending);
-		sent += result > 0 ? static_cast<size_t>(result) : 0;
-	}
-	rig.settle();
+	rig.clog(slot);
 
 	std::atomic<bool> told = false;
 	std::thread reader([&told, &client] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engine/factory.h"
 
+#include "common/cpus.h"
 #include "engine/epoll.h"
 #include "engine/hybrid.h"
 #include "engine/send_threads.h"
@@ -8,6 +9,26 @@
 #include "engine/uring.h"
 
 namespace lanes {
+
+namespace {
+
+/* A kernel thread runs where the thread may that made its ring. */
+std::unique_ptr<Engine> make_sqpoll(const EngineConfig &config, Connections &connections,
+				    Memory &memory, EngineEvents &events, Counters &counters)
+{
+	const std::vector<int> here = allowed_cpus();
+
+	if (!config.thread_cpus.empty())
+		run_on_cpus(config.thread_cpus);
+
+	auto engine =
+		std::make_unique<SqpollEngine>(config, connections, memory, events, counters);
+
+	run_on_cpus(here);
+	return engine;
+}
+
+} // namespace
 
 std::unique_ptr<SendThreads, void (*)(SendThreads *)> make_send_threads(unsigned count)
 {
@@ -26,8 +47,7 @@ std::unique_ptr<Engine> make_engine(const EngineConfig &config, Connections &con
 	case EngineKind::uring:
 		return std::make_unique<UringEngine>(config, connections, memory, events, counters);
 	case EngineKind::uring_sqpoll:
-		return std::make_unique<SqpollEngine>(config, connections, memory, events,
-						      counters);
+		return make_sqpoll(config, connections, memory, events, counters);
 	case EngineKind::uring_hybrid:
 		return std::make_unique<HybridEngine>(config, connections, memory, events,
 						      counters);

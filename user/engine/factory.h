@@ -3,6 +3,7 @@
 #define LANES_ENGINE_FACTORY_H
 
 #include <memory>
+#include <vector>
 
 #include "engine/counters.h"
 #include "engine/engine.h"
@@ -21,17 +22,19 @@ struct EngineConfig {
 	/** Bytes that one connection may receive in a poll(). */
 	uint32_t budget = 65536;
 	/** uring-sqpoll: shared by all shards, and how long a polling thread,
-	 *  the kernel's or ours, runs before it sleeps.
+	 *  the kernel's or ours, runs before it sleeps; 0: ours never polls.
 	 */
 	SendThreads *send_threads = nullptr;
 	uint32_t poll_idle_us = 1000;
+	/** Where the kernel's threads may run; empty: where the caller does. */
+	std::vector<int> thread_cpus;
 	/** Sends of at least as many bytes are zero-copy, where that works;
 	 *  0: none.
 	 */
 	uint32_t zero_copy_min = 0;
 };
 
-/** For uring-sqpoll: @count 2 or 4 (1: one of each). */
+/** For uring-sqpoll: @count kernel threads; 0: the one that receives sends too. */
 std::unique_ptr<SendThreads, void (*)(SendThreads *)> make_send_threads(unsigned count);
 
 /** What suits the engine: size and number of its receive buffers. @buffers: as

@@ -81,7 +81,7 @@ bool sips(Peer &peer, milliseconds time)
 
 TEST_P(shard_end, finished_reply_arrives_though_input_is_left_unread)
 {
-	Server server(GetParam(), lines);
+	ShardRunner server(GetParam(), lines);
 	Peer peer(server.port());
 
 	ASSERT_TRUE(peer.send("bye\n"));
@@ -95,7 +95,7 @@ TEST_P(shard_end, finished_reply_arrives_though_input_is_left_unread)
 TEST_P(shard_end, half_close_gets_all_of_the_echo_then_the_end)
 {
 	for (const size_t size : {1U, 2048U, 1'000'000U}) {
-		Server server(GetParam(), *echo, small_send_buffer);
+		ShardRunner server(GetParam(), *echo, small_send_buffer);
 		Peer peer(server.port());
 		const std::string bytes(size, 'h');
 		std::thread sender([&] {
@@ -112,7 +112,7 @@ TEST_P(shard_end, half_close_gets_all_of_the_echo_then_the_end)
 
 TEST_P(shard_end, reset_at_any_point_leaves_nothing_and_no_work)
 {
-	Server server(GetParam(), *echo, [](ShardConfig &c) {
+	ShardRunner server(GetParam(), *echo, [](ShardConfig &c) {
 		small_send_buffer(c);
 		c.budget = 8192;
 	});
@@ -165,7 +165,7 @@ TEST_P(shard_end, reset_at_any_point_leaves_nothing_and_no_work)
 
 TEST_P(shard_end, idle_connection_is_closed_and_a_busy_one_is_not)
 {
-	Server server(GetParam(), lines, [](ShardConfig &c) { c.limits.idle_timeout_ms = 300; });
+	ShardRunner server(GetParam(), lines, [](ShardConfig &c) { c.limits.idle_timeout_ms = 300; });
 	Peer idle(server.port()), busy(server.port());
 	const auto begin = Clock::now();
 
@@ -183,7 +183,7 @@ TEST_P(shard_end, idle_connection_is_closed_and_a_busy_one_is_not)
 
 TEST_P(shard_end, request_without_end_is_closed_and_a_long_upload_is_not)
 {
-	Server server(GetParam(), lines, [](ShardConfig &c) { c.limits.request_timeout_ms = 200; });
+	ShardRunner server(GetParam(), lines, [](ShardConfig &c) { c.limits.request_timeout_ms = 200; });
 	Peer slow(server.port()), upload(server.port()), between(server.port());
 	const auto begin = Clock::now();
 
@@ -209,7 +209,7 @@ TEST(shard_end_sweep, request_that_just_began_is_not_closed)
 {
 	Nothing nothing;
 	TestService<LineHandler, Nothing> lines{nothing};
-	Server server(EngineKind::epoll, lines);
+	ShardRunner server(EngineKind::epoll, lines);
 	Peer peer(server.port());
 	const auto until = Clock::now() + 1100ms;
 
@@ -224,7 +224,7 @@ TEST(shard_end_sweep, request_that_just_began_is_not_closed)
 
 TEST_P(shard_end, peer_that_takes_nothing_is_closed_and_one_that_sips_is_not)
 {
-	Server server(GetParam(), *echo, [](ShardConfig &c) {
+	ShardRunner server(GetParam(), *echo, [](ShardConfig &c) {
 		small_send_buffer(c);
 		c.limits.slow_timeout_ms = 400;
 		c.limits.stall_timeout_ms = 0;
@@ -243,7 +243,7 @@ TEST_P(shard_end, peer_that_takes_nothing_is_closed_and_one_that_sips_is_not)
 /* The stuck peers have all buffers between them. */
 TEST_P(shard_end, stalled_peer_is_closed_only_while_others_wait)
 {
-	Server server(GetParam(), *echo, [](ShardConfig &c) {
+	ShardRunner server(GetParam(), *echo, [](ShardConfig &c) {
 		small_send_buffer(c);
 		c.buffers = 4;
 		c.limits.stall_timeout_ms = 200;
@@ -271,7 +271,7 @@ TEST(shard_end_linger, peer_that_never_ends_is_cut)
 {
 	Nothing nothing;
 	TestService<LineHandler, Nothing> lines{nothing};
-	std::vector<std::unique_ptr<Server>> servers;
+	std::vector<std::unique_ptr<ShardRunner>> servers;
 	std::vector<Peer> peers;
 
 	for (size_t kind = 0; kind < engine_names.size(); kind++) {
@@ -279,7 +279,7 @@ TEST(shard_end_linger, peer_that_never_ends_is_cut)
 
 		if (choose_engine(wanted, host_features()).kind != wanted)
 			continue;
-		servers.push_back(std::make_unique<Server>(wanted, lines));
+		servers.push_back(std::make_unique<ShardRunner>(wanted, lines));
 		peers.emplace_back(servers.back()->port());
 		ASSERT_TRUE(peers.back().send("bye\n"));
 		ASSERT_TRUE(peers.back().ended());
@@ -296,7 +296,7 @@ TEST(shard_end_linger, peer_that_never_ends_is_cut)
 
 TEST_P(shard_end, drain_ends_idle_connections_and_serves_requests_to_their_end)
 {
-	Server server(GetParam(), lines);
+	ShardRunner server(GetParam(), lines);
 	Peer idle(server.port()), in_request(server.port());
 
 	ASSERT_TRUE(idle.send("x\n"));
@@ -320,7 +320,7 @@ TEST_P(shard_end, drain_ends_idle_connections_and_serves_requests_to_their_end)
 
 TEST_P(shard_end, drain_serves_who_waits_in_the_accept_queue)
 {
-	Server server(GetParam(), lines);
+	ShardRunner server(GetParam(), lines);
 	std::vector<Peer> peers;
 
 	/* The shard is busy with a task meanwhile. */
@@ -340,7 +340,7 @@ TEST_P(shard_end, drain_serves_who_waits_in_the_accept_queue)
 
 TEST_P(shard_end, drain_cuts_who_is_stuck_at_its_deadline)
 {
-	Server server(GetParam(), *echo, small_send_buffer);
+	ShardRunner server(GetParam(), *echo, small_send_buffer);
 	Peer stuck(server.port(), 4096);
 
 	stuff(stuck);

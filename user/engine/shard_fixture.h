@@ -65,13 +65,13 @@ uint64_t stuff(Peer &peer, size_t piece = 65536);
 void small_send_buffer(ShardConfig &config);
 
 /** Shards, each with a thread and a listener of its own. */
-class Server {
+class ShardRunner {
 public:
 	using Tune = std::function<void(ShardConfig &)>;
 
-	Server(EngineKind kind, Service &service, const Tune &tune = {}, unsigned shards = 1);
+	ShardRunner(EngineKind kind, Service &service, const Tune &tune = {}, unsigned shards = 1);
 	/** Ends all connections. */
-	~Server();
+	~ShardRunner();
 
 	uint16_t port(unsigned shard = 0) const { return runners_[shard]->port; }
 	const Counters &counters(unsigned shard = 0) const { return runners_[shard]->counters; }

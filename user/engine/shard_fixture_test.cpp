@@ -195,7 +195,7 @@ void small_send_buffer(ShardConfig &config)
 	set_option(config.listeners[0].fd, SOL_SOCKET, SO_SNDBUF, 16384);
 }
 
-Server::Server(EngineKind kind, Service &service, const Tune &tune, unsigned shards)
+ShardRunner::ShardRunner(EngineKind kind, Service &service, const Tune &tune, unsigned shards)
 	: send_threads_(nullptr, [](SendThreads *) {}), shards_(shards), made_(shards + 1),
 	  started_(shards + 1), over_(shards + 1)
 {
@@ -225,7 +225,7 @@ Server::Server(EngineKind kind, Service &service, const Tune &tune, unsigned sha
 	started_.arrive_and_wait();
 }
 
-void Server::serve(Runner &runner, ShardConfig config)
+void ShardRunner::serve(Runner &runner, ShardConfig config)
 {
 	Shard shard(config, shards_, runner.counters);
 
@@ -239,7 +239,7 @@ void Server::serve(Runner &runner, ShardConfig config)
 	over_.arrive_and_wait();
 }
 
-Server::~Server()
+ShardRunner::~ShardRunner()
 {
 	drain(0ms);
 	over_.count_down();
@@ -247,7 +247,7 @@ Server::~Server()
 		runner->thread.join();
 }
 
-void Server::drain(milliseconds time)
+void ShardRunner::drain(milliseconds time)
 {
 	const auto deadline = Shard::Clock::now() + time;
 
@@ -255,7 +255,7 @@ void Server::drain(milliseconds time)
 		runner->shard->post([deadline](Shard &shard) { shard.drain(deadline); });
 }
 
-bool Server::nothing_left(unsigned shard)
+bool ShardRunner::nothing_left(unsigned shard)
 {
 	const Counters &counters = runners_[shard]->counters;
 
@@ -272,7 +272,7 @@ bool Server::nothing_left(unsigned shard)
 		shard);
 }
 
-std::chrono::nanoseconds Server::cpu_time(unsigned shard)
+std::chrono::nanoseconds ShardRunner::cpu_time(unsigned shard)
 {
 	clockid_t clock;
 	timespec time{};

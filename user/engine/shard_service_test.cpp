@@ -203,7 +203,7 @@ TEST_P(shard_service, large_input_goes_where_the_handler_wants_it)
 			payload += bytes;
 		}
 
-		Server server(GetParam(), service,
+		ShardRunner server(GetParam(), service,
 			      [&](ShardConfig &c) { c.budget = c.engine.budget = budget; });
 		Peer peer(server.port());
 
@@ -229,7 +229,7 @@ TEST_P(shard_service, paused_handler_gets_nothing_and_then_all_in_order)
 {
 	Pausing pausing;
 	TestService<PausingHandler, Pausing> service(pausing);
-	Server server(GetParam(), service);
+	ShardRunner server(GetParam(), service);
 	Peer peer(server.port());
 	std::string sent = "ab";
 
@@ -262,7 +262,7 @@ TEST_P(shard_service, resume_of_a_connection_that_is_gone_does_nothing)
 {
 	Pausing pausing;
 	TestService<PausingHandler, Pausing> service(pausing);
-	Server server(GetParam(), service);
+	ShardRunner server(GetParam(), service);
 	const auto first = std::make_unique<Peer>(server.port());
 
 	ASSERT_TRUE(first->send("a"));
@@ -295,7 +295,7 @@ TEST_P(shard_service, post_runs_all_tasks_in_order)
 {
 	Pausing pausing;
 	TestService<PausingHandler, Pausing> service(pausing);
-	Server server(GetParam(), service);
+	ShardRunner server(GetParam(), service);
 
 	std::vector<int> seen;
 
@@ -309,7 +309,7 @@ TEST_P(shard_service, no_message_between_shards_is_slept_through)
 {
 	Mail mail;
 	TestService<MailHandler, Mail> service(mail);
-	Server server(GetParam(), service, {}, 2);
+	ShardRunner server(GetParam(), service, {}, 2);
 	Peer here(server.port(0));
 	size_t got = 0;
 

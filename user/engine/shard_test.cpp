@@ -241,7 +241,7 @@ TEST_P(shard, echo_is_exact_and_leaves_nothing)
 {
 	for (const uint32_t buffers : {1024U, 8U, 4U}) {
 		SCOPED_TRACE(std::format("{} buffers", buffers));
-		Server server(GetParam(), *echo, [&](ShardConfig &c) { c.buffers = buffers; });
+		ShardRunner server(GetParam(), *echo, [&](ShardConfig &c) { c.buffers = buffers; });
 
 		run_random_clients(server.port(), 48);
 		EXPECT_TRUE(eventually([&] { return server.nothing_left(); }));
@@ -254,7 +254,7 @@ TEST_P(shard, connection_hands_its_budget_to_the_service_in_a_tick)
 		SCOPED_TRACE(std::format("{} buffers", buffers));
 		Ticks ticks;
 		TestService<TickHandler, Ticks> service(ticks);
-		Server server(GetParam(), service, [&](ShardConfig &c) {
+		ShardRunner server(GetParam(), service, [&](ShardConfig &c) {
 			c.buffers = buffers;
 			c.budget = 8192;
 			c.engine.budget = 1 << 20;
@@ -281,7 +281,7 @@ TEST_P(shard, greedy_pipeliner_delays_nobody)
 {
 	for (const uint32_t buffers : {1024U, 8U}) {
 		SCOPED_TRACE(std::format("{} buffers", buffers));
-		Server server(GetParam(), *echo, [&](ShardConfig &c) { c.buffers = buffers; });
+		ShardRunner server(GetParam(), *echo, [&](ShardConfig &c) { c.buffers = buffers; });
 		std::vector<Peer> pingers;
 		std::atomic<bool> over{false};
 		Stream64 greedy(server.port());
@@ -370,7 +370,7 @@ TEST_P(shard, equal_streams_share_equally)
 {
 	for (const size_t count : {4U, 64U}) {
 		SCOPED_TRACE(std::format("{} streams", count));
-		Server server(GetParam(), *echo);
+		ShardRunner server(GetParam(), *echo);
 		Shares shares = measure_shares(server.port(), count);
 
 		for (int i = 0; i < 2 && (shares.jain < 0.99 || shares.starved); i++)
@@ -384,7 +384,7 @@ TEST_P(shard, peer_that_never_reads_holds_a_bounded_queue_and_delays_nobody)
 {
 	for (const uint32_t buffers : {1024U, 8U}) {
 		SCOPED_TRACE(std::format("{} buffers", buffers));
-		Server server(GetParam(), *echo, [&](ShardConfig &c) {
+		ShardRunner server(GetParam(), *echo, [&](ShardConfig &c) {
 			c.buffers = buffers;
 			c.output_high = 65536;
 			c.output_low = 16384;
@@ -410,7 +410,7 @@ TEST_P(shard, peer_that_never_reads_holds_a_bounded_queue_and_delays_nobody)
 /* Each byte may cost a whole buffer, however short the queue is. */
 TEST_P(shard, peer_that_never_reads_single_bytes_leaves_buffers_to_others)
 {
-	Server server(GetParam(), *echo, [](ShardConfig &c) {
+	ShardRunner server(GetParam(), *echo, [](ShardConfig &c) {
 		c.buffers = 16;
 		small_send_buffer(c);
 	});
@@ -481,7 +481,7 @@ TEST_P(shard, who_waits_for_buffers_is_served_in_the_order_of_waiting)
 {
 	Held held;
 	TestService<HoldingHandler, Held> service(held);
-	Server server(GetParam(), service, [](ShardConfig &c) { c.buffers = 4; });
+	ShardRunner server(GetParam(), service, [](ShardConfig &c) { c.buffers = 4; });
 	std::vector<Peer> peers;
 	std::string expected;
 	char name = 'A';
@@ -520,7 +520,7 @@ TEST_P(shard, who_waits_for_buffers_is_served_in_the_order_of_waiting)
 
 TEST_P(shard, more_than_the_most_connections_wait_in_the_accept_queue)
 {
-	Server server(GetParam(), *echo, [](ShardConfig &c) { c.limits.connections_max = 4; });
+	ShardRunner server(GetParam(), *echo, [](ShardConfig &c) { c.limits.connections_max = 4; });
 	std::vector<Peer> first, later;
 
 	for (int i = 0; i < 4; i++) {
@@ -545,7 +545,7 @@ TEST_P(shard, want_of_descriptors_only_delays)
 	getrlimit(RLIMIT_NOFILE, &before);
 	{
 		/* Accept may have seen the limit when it was armed: it is not yet. */
-		Server server(GetParam(), *echo,
+		ShardRunner server(GetParam(), *echo,
 			      [](ShardConfig &c) { c.limits.connections_max = 1; });
 		Peer first(server.port());
 

@@ -57,6 +57,9 @@ SqpollEngine::SqpollEngine(const EngineConfig &config, Connections &connections,
 
 ssize_t SqpollEngine::send(uint32_t slot, std::span<const iovec> parts)
 {
+	if (send_rings_.empty())
+		return UringEngine::send(slot, parts);
+
 	SendRing &by = send_rings_[slot % send_rings_.size()];
 
 	send_by(by.ring, slot, parts);
@@ -90,6 +93,10 @@ void SqpollEngine::poll(std::optional<std::chrono::nanoseconds> timeout)
 	submit();
 	if (reap() || (timeout && *timeout <= 0ns))
 		return;
+	if (idle_ == 0ns) {
+		sleep(timeout);
+		return;
+	}
 
 	const auto start = Clock::now();
 	auto yield_at = yield_after;

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
+#include "common/cpus.h"
 #include "common/error.h"
 #include "lanesd/systemd.h"
 
@@ -156,7 +157,22 @@ void Daemon::choose_engine_and_tell()
 	log_lines(describe_features(features_));
 	log("engine " + choice.reason);
 	if (engine_ == EngineKind::uring_sqpoll)
-		send_threads_ = make_send_threads(options_.send_threads);
+		prepare_polling();
+}
+
+/* Threads that poll while another waits for their CPU stop everything. */
+void Daemon::prepare_polling()
+{
+	const size_t threads = 2 * options_.cpus.size() + options_.send_threads;
+	const size_t cpus = allowed_cpus().size();
+
+	send_threads_ = make_send_threads(options_.send_threads);
+	if (threads <= cpus)
+		return;
+	options_.poll_idle_us = 0;
+	log(std::format("uring-sqpoll: {} threads would poll on {} CPU{}: the shards wait instead; "
+			"use fewer --shards or another engine",
+			threads, cpus, cpus == 1 ? "" : "s"));
 }
 
 void Daemon::make_server()
@@ -170,6 +186,7 @@ void Daemon::make_server()
 		.budget = options_.budget,
 		.send_threads = send_threads_.get(),
 		.poll_idle_us = options_.poll_idle_us,
+		.thread_cpus = allowed_cpus(),
 		.zero_copy_min = options_.zero_copy_min,
 	};
 	for (const Listener &listener : listeners_)

@@ -41,6 +41,7 @@ private:
 	void take_place();
 	void open_sockets();
 	void choose_engine_and_tell();
+	void prepare_polling();
 	void make_server();
 	void make_admin();
 	void finish_taking_place();

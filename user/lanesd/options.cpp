@@ -25,7 +25,7 @@ struct Raw {
 	unsigned shards = 0;
 	uint32_t connections = 4096;
 	uint32_t buffers = 1024;
-	unsigned send_threads = 1;
+	unsigned send_threads = 0;
 	uint32_t poll_idle_us = 1000;
 	uint64_t zero_copy_min = 0;
 	uint64_t budget = 65536;
@@ -117,8 +117,8 @@ void add_engine(CLI::App &app, Raw &raw)
 		->delimiter(',')
 		->check(CLI::IsMember(strings(feature_names)));
 	app.add_option("--send-threads", raw.send_threads,
-		       "Kernel threads that send, of uring-sqpoll")
-		->check(CLI::IsMember({1U, 2U, 4U}))
+		       "Kernel threads that send, of uring-sqpoll; 0: those that receive")
+		->check(CLI::IsMember({0U, 1U, 2U, 4U}))
 		->capture_default_str();
 	app.add_option("--poll-idle-us", raw.poll_idle_us,
 		       "Microseconds that a polling thread runs idle before it sleeps")

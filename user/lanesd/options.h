@@ -59,7 +59,7 @@ struct Options {
 	/** Slots of a shard, too: at first, limits.connections_max. */
 	uint32_t connections_max = 4096;
 	uint32_t buffers = 1024;
-	unsigned send_threads = 1;
+	unsigned send_threads = 0;
 	uint32_t poll_idle_us = 1000;
 	uint32_t zero_copy_min = 0;
 	uint32_t budget = 65536;

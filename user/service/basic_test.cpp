@@ -28,7 +28,7 @@ LANES_FOR_EACH_ENGINE(basic);
 TEST_P(basic, chargen_sends_the_pattern)
 {
 	const auto service = make_chargen();
-	Server server(GetParam(), *service);
+	ShardRunner server(GetParam(), *service);
 	Peer peer(server.port());
 	std::string expected;
 
@@ -42,7 +42,7 @@ TEST_P(basic, chargen_sends_the_pattern)
 TEST_P(basic, chargen_rests_while_its_reader_does)
 {
 	const auto service = make_chargen();
-	Server server(GetParam(), *service);
+	ShardRunner server(GetParam(), *service);
 	Peer peer(server.port());
 	uint64_t sent = 0;
 
@@ -65,7 +65,7 @@ TEST_P(basic, chargen_rests_while_its_reader_does)
 TEST_P(basic, chargen_ends_when_the_server_drains)
 {
 	const auto service = make_chargen();
-	Server server(GetParam(), *service);
+	ShardRunner server(GetParam(), *service);
 	Peer peer(server.port());
 
 	ASSERT_EQ(peer.receive(1000).size(), 1000U);
@@ -76,7 +76,7 @@ TEST_P(basic, chargen_ends_when_the_server_drains)
 TEST_P(basic, discard_takes_all_and_says_nothing)
 {
 	const auto service = make_discard();
-	Server server(GetParam(), *service);
+	ShardRunner server(GetParam(), *service);
 	Peer peer(server.port());
 
 	ASSERT_TRUE(peer.send(std::string(3'000'000, 'd')));
