@@ -52,8 +52,9 @@ static void hog(const char *engine, const char *buffers)
 	struct totals t;
 	int hog, other;
 
+	/* What the hog does not read would hold up the end. */
 	serve(&s, V4, 0, OPTIONS("--buffers", buffers, "--shards", "1",
-				 "--engine", engine));
+				 "--engine", engine, "--drain-timeout", "1"));
 	hog = MUST(dial(&s.to));
 	other = MUST(dial(&s.to));
 	fill(hog);

@@ -92,12 +92,12 @@ static inline pid_t spawn(const char *const *argv, int output, int inherit,
 	_exit(127);
 }
 
-/* @options: up to eight words, ended by NULL. @nofile: 0 for no limit. */
+/* @options: up to ten words, ended by NULL. @nofile: 0 for no limit. */
 static inline void start(struct server *s, int listen_fd, int nofile,
 		  const char *const *options)
 {
 	char listen_on[16];
-	const char *argv[12] = { lanesd_path(), "--listen", listen_on };
+	const char *argv[16] = { lanesd_path(), "--listen", listen_on };
 	int ends[2], nr = 3;
 
 	snprintf(listen_on, sizeof(listen_on), "fd:%d", listen_fd);

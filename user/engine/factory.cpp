@@ -21,8 +21,7 @@ std::unique_ptr<Engine> make_sqpoll(const EngineConfig &config, Connections &con
 	if (!config.thread_cpus.empty())
 		run_on_cpus(config.thread_cpus);
 
-	auto engine =
-		std::make_unique<SqpollEngine>(config, connections, memory, events, counters);
+	auto engine = std::make_unique<SqpollEngine>(config, connections, memory, events, counters);
 
 	run_on_cpus(here);
 	return engine;

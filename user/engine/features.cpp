@@ -13,10 +13,8 @@ constexpr std::pair<Feature, Feature> implications[] = {
 	{Feature::uring, Feature::multishot_accept},
 	{Feature::uring, Feature::multishot_receive},
 	{Feature::uring, Feature::bundle},
-	{Feature::uring, Feature::incremental},
 	{Feature::uring, Feature::min_wait},
 	{Feature::uring, Feature::zero_copy},
-	{Feature::uring, Feature::direct},
 	{Feature::multishot_receive, Feature::bounded_multishot},
 };
 

@@ -30,17 +30,15 @@ enum class Feature : uint8_t {
 	 */
 	bounded_multishot,
 	bundle,
-	incremental,
 	min_wait,
 	zero_copy,
-	direct,
 	nr,
 };
 
 /** As in --disable and in the start-up report. */
 constexpr std::array<std::string_view, static_cast<size_t>(Feature::nr)> feature_names = {
-	"uring",  "sqpoll",	 "multishot-accept", "multishot-receive", "bounded-multishot",
-	"bundle", "incremental", "min-wait",	     "zero-copy",	  "direct"};
+	"uring",  "sqpoll",   "multishot-accept", "multishot-receive", "bounded-multishot",
+	"bundle", "min-wait", "zero-copy"};
 
 /** What this kernel lets this process do. */
 struct Features {

@@ -140,14 +140,14 @@ public:
 	io_uring_sqe *next() { return io_uring_get_sqe(&ring_); }
 
 	/* Returns an errno, or 0. */
-	int add_buffers(unsigned count, unsigned flags = 0)
+	int add_buffers(unsigned count)
 	{
 		io_uring_buf_reg registration{};
 		auto *shared = reinterpret_cast<io_uring_buf_ring *>(shared_.data());
 
 		registration.ring_addr = reinterpret_cast<uintptr_t>(shared);
 		registration.ring_entries = buffers_max;
-		if (const int error = -io_uring_register_buf_ring(&ring_, &registration, flags))
+		if (const int error = -io_uring_register_buf_ring(&ring_, &registration, 0))
 			return error;
 		io_uring_buf_ring_init(shared);
 		for (unsigned n = 0; n < count; n++)
@@ -217,19 +217,17 @@ void try_sqpoll()
 			    "let that thread run: it found no CPU for a second");
 }
 
-/* Two accepts by one submission, @direct to registered files. */
-void try_accept(Trial &trial, bool direct, std::string_view object)
+/* Two accepts by one submission. */
+void try_multishot_accept()
 {
+	constexpr std::string_view object = "multishot accept";
 	constexpr std::string_view remedy = "the kernel is too old: 5.19 or later is needed";
+	Trial trial;
 	const Listening listening = local_listener();
 	std::array<Fd, 2> clients;
 
-	if (direct)
-		io_uring_prep_multishot_accept_direct(trial.next(), listening.fd.get(), nullptr,
-						      nullptr, 0);
-	else
-		io_uring_prep_multishot_accept(trial.next(), listening.fd.get(), nullptr, nullptr,
-					       SOCK_CLOEXEC);
+	io_uring_prep_multishot_accept(trial.next(), listening.fd.get(), nullptr, nullptr,
+				       SOCK_CLOEXEC);
 	io_uring_submit(trial.ring());
 	for (Fd &client : clients) {
 		client = listening.connect();
@@ -238,26 +236,9 @@ void try_accept(Trial &trial, bool direct, std::string_view object)
 
 		if (got.result < 0)
 			throw_errno(-got.result, object, remedy);
-		if (!direct)
-			Fd accepted(got.result);
+		Fd accepted(got.result);
 		got.expect_more(object, remedy);
 	}
-}
-
-void try_multishot_accept()
-{
-	Trial trial;
-
-	try_accept(trial, false, "multishot accept");
-}
-
-void try_direct()
-{
-	Trial trial;
-
-	if (const int error = -io_uring_register_files_sparse(trial.ring(), 4))
-		throw_errno(error, "registering files", ring_remedy(error));
-	try_accept(trial, true, "multishot accept to registered files");
 }
 
 void try_multishot_receive()
@@ -316,15 +297,6 @@ void try_bundle()
 	pair.write(2);
 	trial.receive(pair.ours.get(), false, 2, IORING_RECVSEND_BUNDLE);
 	trial.run().expect(2, object, remedy);
-}
-
-void try_incremental()
-{
-	Trial trial;
-
-	if (const int error = trial.add_buffers(1, IOU_PBUF_RING_INC))
-		throw_errno(error, "registering a ring of buffers to fill in parts",
-			    "the kernel is too old: 6.12 or later is needed");
 }
 
 void try_min_wait()
@@ -386,10 +358,8 @@ Features Features::probe()
 	at(Feature::multishot_receive) = find(try_multishot_receive);
 	at(Feature::bounded_multishot) = find(try_bounded_multishot);
 	at(Feature::bundle) = find(try_bundle);
-	at(Feature::incremental) = find(try_incremental);
 	at(Feature::min_wait) = find(try_min_wait);
 	at(Feature::zero_copy) = find(try_zero_copy);
-	at(Feature::direct) = find(try_direct);
 	return features;
 }
 

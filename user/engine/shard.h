@@ -86,7 +86,7 @@ public:
 
 	/** Arms accept. */
 	void start();
-	/** Serves until all is drained, or the drain's time is up. */
+	/** Serves until all shards have drained, or the drain's time is up. */
 	void run();
 
 	/** From any thread: @task runs on the shard's thread in its next tick,
@@ -135,6 +135,8 @@ private:
 		uint64_t at_ms = 0;
 	};
 
+	bool working() const;
+	bool all_quiet();
 	void step();
 	std::optional<std::chrono::nanoseconds> timeout();
 	bool work_left();
@@ -216,6 +218,8 @@ private:
 	bool draining_ = false;
 	bool accepted_any_ = false;
 	uint64_t drain_until_ms_ = 0;
+	/* Drains and has no connection; of any thread to read. */
+	std::atomic<bool> quiet_{false};
 
 	std::atomic<bool> sleeping_{false};
 	std::atomic<bool> tasks_waiting_{false};

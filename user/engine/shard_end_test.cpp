@@ -165,7 +165,8 @@ TEST_P(shard_end, reset_at_any_point_leaves_nothing_and_no_work)
 
 TEST_P(shard_end, idle_connection_is_closed_and_a_busy_one_is_not)
 {
-	ShardRunner server(GetParam(), lines, [](ShardConfig &c) { c.limits.idle_timeout_ms = 300; });
+	ShardRunner server(GetParam(), lines,
+			   [](ShardConfig &c) { c.limits.idle_timeout_ms = 300; });
 	Peer idle(server.port()), busy(server.port());
 	const auto begin = Clock::now();
 
@@ -183,7 +184,8 @@ TEST_P(shard_end, idle_connection_is_closed_and_a_busy_one_is_not)
 
 TEST_P(shard_end, request_without_end_is_closed_and_a_long_upload_is_not)
 {
-	ShardRunner server(GetParam(), lines, [](ShardConfig &c) { c.limits.request_timeout_ms = 200; });
+	ShardRunner server(GetParam(), lines,
+			   [](ShardConfig &c) { c.limits.request_timeout_ms = 200; });
 	Peer slow(server.port()), upload(server.port()), between(server.port());
 	const auto begin = Clock::now();
 

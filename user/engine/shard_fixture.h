@@ -19,6 +19,7 @@
 
 #include "common/fd.h"
 #include "engine/shard.h"
+#include "service/basic.h"
 
 namespace lanes {
 
@@ -148,6 +149,12 @@ protected:
 		if (choice.kind != GetParam())
 			GTEST_SKIP() << choice.reason;
 	}
+};
+
+/** With an echo service; its tests are in several files. */
+class shard : public EachEngine {
+protected:
+	std::unique_ptr<Service> echo = make_echo();
 };
 
 std::string engine_test_name(const testing::TestParamInfo<EngineKind> &info);

@@ -297,4 +297,6 @@ std::string engine_test_name(const testing::TestParamInfo<EngineKind> &info)
 	return name;
 }
 
+LANES_FOR_EACH_ENGINE(shard);
+
 } // namespace lanes

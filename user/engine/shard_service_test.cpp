@@ -204,7 +204,7 @@ TEST_P(shard_service, large_input_goes_where_the_handler_wants_it)
 		}
 
 		ShardRunner server(GetParam(), service,
-			      [&](ShardConfig &c) { c.budget = c.engine.budget = budget; });
+				   [&](ShardConfig &c) { c.budget = c.engine.budget = budget; });
 		Peer peer(server.port());
 
 		for (size_t at = 0; at < sent.size();) {

@@ -98,7 +98,7 @@ TEST(options, all)
 				   "100",
 				   "--engine=uring-hybrid",
 				   "--disable=bundle,zero-copy",
-				   "--disable=direct",
+				   "--disable=min-wait",
 				   "--send-threads=4",
 				   "--poll-idle-us=50",
 				   "--zero-copy-min=16k",
@@ -126,7 +126,7 @@ TEST(options, all)
 	EXPECT_EQ(o.limits.connections_max, 7U);
 	EXPECT_EQ(o.buffers, 100U);
 	EXPECT_EQ(o.engine, EngineKind::uring_hybrid);
-	EXPECT_EQ(o.disabled, (std::vector{Feature::bundle, Feature::zero_copy, Feature::direct}));
+	EXPECT_EQ(o.disabled, (std::vector{Feature::bundle, Feature::zero_copy, Feature::min_wait}));
 	EXPECT_EQ(o.send_threads, 4U);
 	EXPECT_EQ(o.poll_idle_us, 50U);
 	EXPECT_EQ(o.zero_copy_min, 16384U);
@@ -168,7 +168,7 @@ TEST(options_file, has_the_same_names)
 {
 	const Options o = from_file("listen = ['http=[::1]:80', 'fd:4']\n"
 				    "engine = 'epoll'\n"
-				    "disable = ['bundle', 'direct']\n"
+				    "disable = ['bundle', 'min-wait']\n"
 				    "shards = 1\n"
 				    "no-lanes = true\n"
 				    "idle-timeout = '250ms'\n"
@@ -179,7 +179,7 @@ TEST(options_file, has_the_same_names)
 	ASSERT_EQ(o.listen.size(), 2U);
 	EXPECT_EQ(o.listen[0].service, "http");
 	EXPECT_EQ(o.engine, EngineKind::epoll);
-	EXPECT_EQ(o.disabled, (std::vector{Feature::bundle, Feature::direct}));
+	EXPECT_EQ(o.disabled, (std::vector{Feature::bundle, Feature::min_wait}));
 	EXPECT_EQ(o.cpus.size(), 1U);
 	EXPECT_FALSE(o.lanes);
 	EXPECT_EQ(o.limits.idle_timeout_ms, 250U);

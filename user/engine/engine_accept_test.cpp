@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What every engine promises: to accept. */
+#include <algorithm>
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/engine_fixture.h"
+
+using namespace lanes;
+
+TEST_P(EngineTest, accepts_from_each_listener)
+{
+	Rig rig(GetParam());
+	const Fd first = listening_socket(), second = listening_socket();
+	std::vector<Fd> clients;
+
+	rig.engine->accept(3, first.get());
+	rig.engine->accept(5, second.get());
+	for (int n = 0; n < 20; n++) {
+		clients.push_back(connect_to(first));
+		clients.push_back(connect_to(second));
+	}
+	EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == 40; }));
+	EXPECT_EQ(std::ranges::count(rig.events->listeners, 3U), 20);
+	EXPECT_EQ(std::ranges::count(rig.events->listeners, 5U), 20);
+	EXPECT_TRUE(rig.events->accept_ends.empty());
+	rig.finish();
+}
+
+TEST_P(EngineTest, waits_at_a_listener_that_does_not_block)
+{
+	Rig rig(GetParam());
+	const Fd listener = listening_socket(SOCK_NONBLOCK);
+	std::vector<Fd> clients;
+
+	rig.engine->accept(0, listener.get());
+	for (size_t n = 1; n <= 3; n++) {
+		const uint64_t before = rig.counters.cqes.get();
+
+		rig.settle(100ms);
+		EXPECT_LT(rig.counters.cqes.get() - before, 5U);
+		EXPECT_TRUE(rig.events->accept_ends.empty());
+		clients.push_back(connect_to(listener));
+		EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == n; }));
+	}
+	rig.engine->stop_accept(0);
+	EXPECT_TRUE(rig.until([&] { return !rig.events->accept_ends.empty(); }));
+	EXPECT_EQ(rig.events->accept_ends[0], std::pair(0U, ECANCELED));
+	rig.finish();
+}
+
+TEST_P(EngineTest, stops_to_accept_and_starts_again)
+{
+	Rig rig(GetParam());
+	const Fd listener = listening_socket();
+
+	for (size_t n = 1; n <= 3; n++) {
+		rig.engine->accept(0, listener.get());
+		rig.engine->poll(0ns);
+		rig.engine->stop_accept(0);
+		EXPECT_TRUE(rig.until([&] { return rig.events->accept_ends.size() == n; }));
+		EXPECT_EQ(rig.events->accept_ends.back(), std::pair(0U, ECANCELED));
+	}
+
+	const Fd client = connect_to(listener);
+
+	rig.settle();
+	EXPECT_TRUE(rig.events->slots.empty());
+	rig.engine->accept(0, listener.get());
+	EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == 1; }));
+	rig.finish();
+}
+
+TEST_P(EngineTest, accept_ends_with_what_broke_it)
+{
+	Rig rig(GetParam());
+	const Fd listener = listening_socket();
+	const Fd client = connect_to(listener);
+	rlimit before{}, none{};
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &none);
+	rig.engine->accept(0, listener.get());
+	EXPECT_TRUE(rig.until([&] { return !rig.events->accept_ends.empty(); }));
+	setrlimit(RLIMIT_NOFILE, &before);
+	EXPECT_EQ(rig.events->accept_ends[0], std::pair(0U, EMFILE));
+	rig.engine->accept(0, listener.get());
+	EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == 1; }));
+	rig.finish();
+}
+
+TEST_P(EngineTest, refused_connection_is_closed)
+{
+	Rig rig(GetParam());
+	auto [client, slot] = connected(rig);
+	const int copy = fcntl(rig.at(slot).fd, F_DUPFD_CLOEXEC, 0);
+	const Fd other = connect_to(listener_);
+
+	EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == 2; }));
+
+	const uint32_t refused = rig.events->slots.back();
+
+	rig.engine->refuse(rig.at(refused).fd);
+	rig.connections.release(refused);
+	EXPECT_TRUE(rig.until([&] { return at_end(other); }));
+	EXPECT_FALSE(at_end(client));
+	::close(copy);
+	rig.finish();
+}
+
+TEST_P(EngineTest, knows_the_cpu_that_a_connection_came_by)
+{
+	Rig rig(GetParam());
+	cpu_set_t before, one;
+	unsigned here = 0, elsewhere = 0;
+
+	ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+	const int cpu = sched_getcpu();
+
+	CPU_ZERO(&one);
+	CPU_SET(static_cast<size_t>(cpu), &one);
+	ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+
+	auto [client, slot] = connected(rig);
+
+	for (int n = 0; n < CPU_SETSIZE; n++) {
+		const auto by = rig.engine->came_by(slot, n);
+
+		ASSERT_TRUE(by.has_value());
+		(n == cpu ? here : elsewhere) += *by;
+	}
+	sched_setaffinity(0, sizeof(before), &before);
+	/* Loopback: the SYN was processed where the client ran. */
+	EXPECT_EQ(here, 1U);
+	EXPECT_EQ(elsewhere, 0U);
+	rig.finish();
+}
