@@ -157,7 +157,10 @@ conformance() {
 		talk 8080 | grep -o 'HTTP/1.1 200' | wc -l)" 2 'pipelined requests'
 	is "$(printf 'GET / HTTP/1.1\r\n\r\n' | talk 8080 | head -n 1 | tr -d '\r')" \
 		'HTTP/1.1 400 Bad Request' 'no Host'
-	is "$(printf 'nonsense\r\n\r\n' | talk 8080 | head -n 1 | cut -d ' ' -f 2)" 400 nonsense
+	is "$(printf 'BREW / HTTP/1.1\r\nHost: a\r\n\r\n' | talk 8080 | head -n 1 |
+		cut -d ' ' -f 2)" 501 'an unknown method'
+	is "$(printf 'G@T / HTTP/1.1\r\nHost: a\r\n\r\n' | talk 8080 | head -n 1 |
+		cut -d ' ' -f 2)" 400 'no method'
 	is "$(printf '*1\r\n$-5\r\n' | talk 6379 | tr -d '\r')" \
 		'-ERR Protocol error: invalid bulk length' 'a negative length'
 }

@@ -161,8 +161,8 @@ static void fair_within(struct crowd *c, bool ping, const char *what)
 		open_window(c);
 		drive(c, slow_ms(2000));
 		judge(c, ping, &jain, &gap);
-		harness_diag("%s: Jain 0.%03d, longest gap %d ms", what, jain,
-			     gap);
+		harness_diag("%s: Jain %.3f, longest gap %d ms", what,
+			     jain / 1000.0, gap);
 		if (jain >= 990 && gap < slow_ms(GAP_MAX_MS))
 			break;
 	}

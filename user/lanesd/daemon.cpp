@@ -160,19 +160,27 @@ void Daemon::choose_engine_and_tell()
 		prepare_polling();
 }
 
-/* Threads that poll while another waits for their CPU stop everything. */
+/* Threads that poll while another waits for their CPU stop everything. And who
+ * accepts from a lane must be on its CPU, the kernel's thread beside its shard.
+ */
 void Daemon::prepare_polling()
 {
 	const size_t threads = 2 * options_.cpus.size() + options_.send_threads;
-	const size_t cpus = allowed_cpus().size();
+	const std::vector<int> cpus = allowed_cpus();
 
 	send_threads_ = make_send_threads(options_.send_threads);
-	if (threads <= cpus)
-		return;
-	options_.poll_idle_us = 0;
-	log(std::format("uring-sqpoll: {} threads would poll on {} CPU{}: the shards wait instead; "
-			"use fewer --shards or another engine",
-			threads, cpus, cpus == 1 ? "" : "s"));
+	if (std::ranges::any_of(listeners_, &Listener::attached)) {
+		options_.poll_idle_us = 0;
+		log("uring-sqpoll: each shard shares its CPU with the thread that accepts from its "
+		    "lane, so it waits rather than polls; --no-lanes lets it poll");
+	} else if (threads > cpus.size()) {
+		options_.poll_idle_us = 0;
+		log(std::format("uring-sqpoll: {} threads would poll on {} CPU{}: the shards wait "
+				"instead; use fewer --shards or another engine",
+				threads, cpus.size(), cpus.size() == 1 ? "" : "s"));
+	} else {
+		polling_cpus_ = cpus;
+	}
 }
 
 void Daemon::make_server()
@@ -186,7 +194,7 @@ void Daemon::make_server()
 		.budget = options_.budget,
 		.send_threads = send_threads_.get(),
 		.poll_idle_us = options_.poll_idle_us,
-		.thread_cpus = allowed_cpus(),
+		.thread_cpus = polling_cpus_,
 		.zero_copy_min = options_.zero_copy_min,
 	};
 	for (const Listener &listener : listeners_)

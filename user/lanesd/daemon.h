@@ -73,6 +73,8 @@ private:
 	std::vector<Listener> listeners_;
 	Features features_;
 	EngineKind engine_ = EngineKind::epoll;
+	/* Where the kernel's polling threads run; empty: beside their shard. */
+	std::vector<int> polling_cpus_;
 	std::unique_ptr<SendThreads, void (*)(SendThreads *)> send_threads_{nullptr,
 									    [](SendThreads *) {}};
 	std::unique_ptr<Services> services_;

@@ -145,6 +145,11 @@ void Listener::send_at_once()
 	set_option(fd(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
 }
 
+bool Listener::attached() const
+{
+	return attached_ulp(fd()) == LANES_ULP_NAME;
+}
+
 std::string Listener::attach()
 {
 	if (!setsockopt(fd(), IPPROTO_TCP, TCP_ULP, LANES_ULP_NAME, sizeof(LANES_ULP_NAME) - 1))

@@ -32,6 +32,8 @@ public:
 	 *  in one line: the server works either way.
 	 */
 	std::string attach();
+	/** Whether it has these queues now. */
+	bool attached() const;
 
 private:
 	void open(const Endpoint &endpoint);
