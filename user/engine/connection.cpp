@@ -47,15 +47,26 @@ void Connections::release(uint32_t slot)
 void BufferLine::push(uint32_t slot)
 {
 	Connection &connection = connections_[slot];
+	uint32_t before = last_;
+
+	if (!connection.place)
+		connection.place = ++last_place_;
+	while (before != Connection::none && connections_[before].place > connection.place)
+		before = connections_[before].previous;
+
+	const uint32_t after = before == Connection::none ? first_ : connections_[before].next;
 
 	connection.parked = true;
-	connection.previous = last_;
-	connection.next = Connection::none;
-	if (last_ == Connection::none)
+	connection.previous = before;
+	connection.next = after;
+	if (before == Connection::none)
 		first_ = slot;
 	else
-		connections_[last_].next = slot;
-	last_ = slot;
+		connections_[before].next = slot;
+	if (after == Connection::none)
+		last_ = slot;
+	else
+		connections_[after].previous = slot;
 }
 
 void BufferLine::remove(uint32_t slot)
@@ -65,6 +76,7 @@ void BufferLine::remove(uint32_t slot)
 	if (!connection.parked)
 		return;
 	connection.parked = false;
+	connection.place = 0;
 	if (connection.previous == Connection::none)
 		first_ = connection.next;
 	else
@@ -79,8 +91,10 @@ void BufferLine::remove(uint32_t slot)
 uint32_t BufferLine::pop()
 {
 	const uint32_t slot = first_;
+	const uint64_t place = connections_[slot].place;
 
 	remove(slot);
+	connections_[slot].place = place;
 	return slot;
 }
 

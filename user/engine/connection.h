@@ -80,7 +80,11 @@ struct Connection {
 	uint32_t received_ms = 0;
 	uint32_t sent_ms = 0;
 	uint32_t request_ms = 0;
-	/* In nanoseconds: since when it is parked. */
+	/* Parked, or armed again since and without a buffer yet: its place
+	 * among all who ever were (0: it is not), and since when, in
+	 * nanoseconds.
+	 */
+	uint64_t place = 0;
 	uint64_t parked_ns = 0;
 
 	uint64_t bytes_in = 0;
@@ -128,21 +132,26 @@ private:
 	uint32_t active_ = 0;
 };
 
-/** Connections that wait for receive buffers, first come, first served. */
+/** Connections that wait for receive buffers, first come, first served: whoever
+ *  came back without a buffer stands where it stood.
+ */
 class BufferLine {
 public:
 	explicit BufferLine(Connections &connections) : connections_(connections) {}
 
 	bool empty() const { return first_ == Connection::none; }
+	/** At its place, or the next free one. */
 	void push(uint32_t slot);
+	/** Gives up its place. */
 	void remove(uint32_t slot);
-	/** Only if not empty. */
+	/** Only if not empty. The place stays its own until place is set to 0. */
 	uint32_t pop();
 
 private:
 	Connections &connections_;
 	uint32_t first_ = Connection::none;
 	uint32_t last_ = Connection::none;
+	uint64_t last_place_ = 0;
 };
 
 } // namespace lanes

@@ -113,3 +113,23 @@ TEST(buffer_line, goes_on_after_it_was_empty)
 	EXPECT_EQ(line.pop(), a);
 	EXPECT_TRUE(line.empty());
 }
+
+TEST(buffer_line, who_comes_back_empty_handed_keeps_its_place)
+{
+	Connections connections(4);
+	BufferLine line(connections);
+
+	for (int fd = 10; fd < 14; fd++)
+		connections.take(fd);
+	for (uint32_t slot = 0; slot < 4; slot++)
+		line.push(slot);
+	EXPECT_EQ(line.pop(), 0U);
+	EXPECT_EQ(line.pop(), 1U);
+	/* 1 was told first that there is no buffer; 0 got one, and waits anew. */
+	line.push(1);
+	connections[0].place = 0;
+	line.push(0);
+	for (const uint32_t slot : {1U, 2U, 3U, 0U})
+		EXPECT_EQ(line.pop(), slot);
+	EXPECT_TRUE(line.empty());
+}

@@ -33,6 +33,10 @@ void Shard::received(uint32_t slot, const Segment &segment)
 	counters_.bytes_in.add(segment.length);
 	c.bytes_in += segment.length;
 	c.received_ms = static_cast<uint32_t>(now_ms_);
+	if (c.place) {
+		counters_.park_ns.add(now_ns_ - c.parked_ns);
+		c.place = 0;
+	}
 	if (!memory_.push(c.input, segment)) {
 		overrun(slot);
 		return;
@@ -318,8 +322,12 @@ void Shard::receive(uint32_t slot)
 
 void Shard::park(uint32_t slot)
 {
-	counters_.parked.add();
-	connections_[slot].parked_ns = now_ns_;
+	Connection &c = connections_[slot];
+
+	if (!c.place) {
+		counters_.parked.add();
+		c.parked_ns = now_ns_;
+	}
 	line_.push(slot);
 }
 
@@ -330,7 +338,6 @@ void Shard::serve_line()
 		const uint32_t slot = line_.pop();
 		const Connection &c = connections_[slot];
 
-		counters_.park_ns.add(now_ns_ - c.parked_ns);
 		if (!c.receiving && !c.closing)
 			engine_->receive(slot);
 	}
