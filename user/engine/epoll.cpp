@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "common/error.h"
+#include "engine/socket.h"
 
 namespace lanes {
 namespace {
@@ -155,21 +156,11 @@ void EpollEngine::stop_receive(uint32_t slot)
 ssize_t EpollEngine::send(uint32_t slot, std::span<const iovec> parts)
 {
 	Connection &c = connections_[slot];
-	msghdr message{};
-	ssize_t sent;
+	const ssize_t sent = send_now(c.fd, parts);
 
-	if (parts.size() == 1) {
-		sent = ::send(c.fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
-	} else {
-		message.msg_iov = const_cast<iovec *>(parts.data());
-		message.msg_iovlen = parts.size();
-		sent = sendmsg(c.fd, &message, MSG_NOSIGNAL);
-	}
 	counters_.enters.add();
-	if (sent >= 0)
+	if (sent != -EAGAIN)
 		return sent;
-	if (errno != EAGAIN)
-		return -errno;
 	c.sending = true;
 	watch(slot, c.interest | output);
 	return pending;
@@ -183,10 +174,8 @@ void EpollEngine::shutdown(uint32_t slot, int how)
 
 bool EpollEngine::has_input(uint32_t slot)
 {
-	char byte;
-
 	counters_.enters.add();
-	return recv(connections_[slot].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return has_input_now(connections_[slot].fd);
 }
 
 void EpollEngine::close(uint32_t slot)
@@ -198,13 +187,8 @@ void EpollEngine::close(uint32_t slot)
 
 std::optional<bool> EpollEngine::came_by(uint32_t slot, int cpu)
 {
-	int incoming = -1;
-	socklen_t length = sizeof(incoming);
-
 	counters_.enters.add();
-	if (getsockopt(connections_[slot].fd, SOL_SOCKET, SO_INCOMING_CPU, &incoming, &length))
-		return std::nullopt;
-	return incoming == cpu;
+	return came_by_cpu(connections_[slot].fd, cpu);
 }
 
 void EpollEngine::poll(std::optional<std::chrono::nanoseconds> timeout)

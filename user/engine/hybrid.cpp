@@ -4,30 +4,19 @@
 #include <cerrno>
 
 #include <poll.h>
-#include <sys/socket.h>
+
+#include "engine/socket.h"
 
 namespace lanes {
 
 ssize_t HybridEngine::send(uint32_t slot, std::span<const iovec> parts)
 {
 	Connection &c = connections_[slot];
-	constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-	ssize_t sent;
+	const ssize_t sent = send_now(c.fd, parts);
 
-	if (parts.size() == 1) {
-		sent = ::send(c.fd, parts[0].iov_base, parts[0].iov_len, flags);
-	} else {
-		msghdr message{};
-
-		message.msg_iov = const_cast<iovec *>(parts.data());
-		message.msg_iovlen = parts.size();
-		sent = sendmsg(c.fd, &message, flags);
-	}
 	counters_.enters.add();
-	if (sent >= 0)
+	if (sent != -EAGAIN)
 		return sent;
-	if (errno != EAGAIN)
-		return -errno;
 	c.sending = true;
 	ring_.queue(connections_.token(Operation::send_poll, slot),
 		    [&](io_uring_sqe *sqe) { io_uring_prep_poll_add(sqe, c.fd, POLLOUT); });

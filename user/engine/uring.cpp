@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "common/error.h"
+#include "engine/socket.h"
 
 namespace lanes {
 namespace {
@@ -287,10 +288,8 @@ void UringEngine::shutdown(uint32_t slot, int how)
 
 bool UringEngine::has_input(uint32_t slot)
 {
-	char byte;
-
 	counters_.enters.add();
-	return recv(connections_[slot].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return has_input_now(connections_[slot].fd);
 }
 
 void UringEngine::close(uint32_t slot)
@@ -301,13 +300,8 @@ void UringEngine::close(uint32_t slot)
 
 std::optional<bool> UringEngine::came_by(uint32_t slot, int cpu)
 {
-	int incoming = -1;
-	socklen_t length = sizeof(incoming);
-
 	counters_.enters.add();
-	if (getsockopt(connections_[slot].fd, SOL_SOCKET, SO_INCOMING_CPU, &incoming, &length))
-		return std::nullopt;
-	return incoming == cpu;
+	return came_by_cpu(connections_[slot].fd, cpu);
 }
 
 void UringEngine::poll(std::optional<std::chrono::nanoseconds> timeout)
