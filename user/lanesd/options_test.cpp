@@ -126,7 +126,8 @@ TEST(options, all)
 	EXPECT_EQ(o.limits.connections_max, 7U);
 	EXPECT_EQ(o.buffers, 100U);
 	EXPECT_EQ(o.engine, EngineKind::uring_hybrid);
-	EXPECT_EQ(o.disabled, (std::vector{Feature::bundle, Feature::zero_copy, Feature::min_wait}));
+	EXPECT_EQ(o.disabled,
+		  (std::vector{Feature::bundle, Feature::zero_copy, Feature::min_wait}));
 	EXPECT_EQ(o.send_threads, 4U);
 	EXPECT_EQ(o.poll_idle_us, 50U);
 	EXPECT_EQ(o.zero_copy_min, 16384U);
