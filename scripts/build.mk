@@ -44,16 +44,16 @@ unit: user
 
 # The server's tests again, in builds that watch memory and threads.
 address:
-	@$(MAKE) -C user BUILD=$(BUILD)/address SANITIZE=address,undefined CXXFLAGS='-O1 -g' \
+	@$(MAKE) -C user BUILD=$(BUILD)/address SANITIZE=address,undefined CXXFLAGS='-O1 -g1' \
 		run-server
 thread:
-	@$(MAKE) -C user BUILD=$(BUILD)/thread SANITIZE=thread CXXFLAGS='-O1 -g' run-server
+	@$(MAKE) -C user BUILD=$(BUILD)/thread SANITIZE=thread CXXFLAGS='-O1 -g1' run-server
 
 # Each fuzzer for FUZZ_SECONDS; what it finds stays in build/fuzz.
 FUZZ_SECONDS ?= 600
 fuzz:
 	@$(MAKE) -C user BUILD=$(BUILD)/fuzz CXX=clang++ SANITIZE=fuzzer,address,undefined \
-		CXXFLAGS='-O1 -g' fuzzers
+		CXXFLAGS='-O1 -g1' fuzzers
 	@cd build/fuzz && for name in http resp; do \
 		mkdir -p corpus/$$name && \
 		bin/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
