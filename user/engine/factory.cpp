@@ -12,7 +12,7 @@ namespace lanes {
 
 namespace {
 
-/* A kernel thread runs where the thread may that made its ring. */
+/* A kernel thread may run where the thread may that makes its ring. */
 std::unique_ptr<Engine> make_sqpoll(const EngineConfig &config, Connections &connections,
 				    Memory &memory, EngineEvents &events, Counters &counters)
 {

@@ -26,7 +26,7 @@ struct EngineConfig {
 	 */
 	SendThreads *send_threads = nullptr;
 	uint32_t poll_idle_us = 1000;
-	/** Where the kernel's threads may run; empty: where the caller does. */
+	/** Where the kernel's receiving thread may run; empty: where its shard does. */
 	std::vector<int> thread_cpus;
 	/** Sends of at least as many bytes are zero-copy, where that works;
 	 *  0: none.

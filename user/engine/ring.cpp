@@ -22,6 +22,10 @@ int set_up_ring(io_uring &ring, const RingSetup &setup)
 			params.flags |= IORING_SETUP_ATTACH_WQ;
 			params.wq_fd = static_cast<uint32_t>(setup.attach_fd);
 		}
+		if (setup.thread_cpu >= 0) {
+			params.flags |= IORING_SETUP_SQ_AFF;
+			params.sq_thread_cpu = static_cast<uint32_t>(setup.thread_cpu);
+		}
 
 		const int error = -io_uring_queue_init_params(setup.submissions, &ring, &params);
 

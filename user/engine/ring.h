@@ -27,6 +27,8 @@ struct RingSetup {
 	 */
 	unsigned idle_ms = 0;
 	int attach_fd = -1;
+	/** The CPU of that thread; -1: any. */
+	int thread_cpu = -1;
 };
 
 /** What each ring but those with a kernel thread is made with: completions are

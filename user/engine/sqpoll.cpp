@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 
+#include "common/cpus.h"
 #include "common/error.h"
 #include "engine/send_threads.h"
 
@@ -26,12 +27,23 @@ unsigned idle_ms(const EngineConfig &config)
 	return std::max((config.poll_idle_us + 999) / 1000, 1U);
 }
 
-RingSetup receive_setup(const EngineConfig &config)
+RingSetup common_setup(const EngineConfig &config)
 {
 	return {.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SINGLE_ISSUER,
 		.submissions = submissions,
 		.completions = completions,
 		.idle_ms = idle_ms(config)};
+}
+
+/* Some kernels let a new thread run anywhere, unless they are told where. */
+RingSetup receive_setup(const EngineConfig &config)
+{
+	const std::vector<int> here = allowed_cpus();
+	RingSetup setup = common_setup(config);
+
+	if (config.thread_cpus.empty() && here.size() == 1)
+		setup.thread_cpu = here.front();
+	return setup;
 }
 
 void relax()
@@ -48,7 +60,7 @@ SqpollEngine::SqpollEngine(const EngineConfig &config, Connections &connections,
 	  idle_(std::chrono::microseconds(config.poll_idle_us))
 {
 	for (unsigned n = 0; n < config.send_threads->count(); n++) {
-		RingSetup setup = receive_setup(config);
+		RingSetup setup = common_setup(config);
 
 		setup.attach_fd = config.send_threads->fd(n);
 		send_rings_.emplace_back(setup, counters);
