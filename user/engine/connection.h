@@ -19,6 +19,8 @@ struct Connection {
 
 	/* What accept gave, which only the engine can use. */
 	int fd = -1;
+	/* What the socket says of itself comes here. */
+	int32_t answer = -1;
 	uint32_t generation = 0;
 	/** A receive is armed: it will complete, or end with receive_ended(). */
 	bool receiving = false;
@@ -28,6 +30,8 @@ struct Connection {
 	bool single = false;
 	/** sent() is due. */
 	bool sending = false;
+	/** Questions and shutdowns in flight. */
+	uint8_t asking = 0;
 	/** Engine's own, 0 at first. */
 	uint8_t interest = 0;
 

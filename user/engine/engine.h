@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -47,6 +48,12 @@ public:
 	virtual void sent(uint32_t slot, ssize_t result) = 0;
 	/** The descriptor is closed. */
 	virtual void closed(uint32_t slot) = 0;
+
+	/* Answers, of which each may come from inside the question already. */
+	/** @cpu processed the connection's last packet; -1: not known. */
+	virtual void cpu_known(uint32_t slot, int cpu) = 0;
+	virtual void input_known(uint32_t slot, bool waits) = 0;
+	virtual void peer_known(uint32_t slot) = 0;
 
 protected:
 	~EngineEvents() = default;
@@ -92,16 +99,20 @@ public:
 	static constexpr size_t parts_max = 64;
 	static constexpr ssize_t pending = -4095;
 
-	/** As shutdown(2), @how as there. */
+	/** As shutdown(2), @how as there, now or in the next poll(). */
 	virtual void shutdown(uint32_t slot, int how) = 0;
-	/** Whether a byte waits in the socket that no receive has taken. */
-	virtual bool has_input(uint32_t slot) = 0;
 	/** Only if neither receiving nor sending; closed() will follow. */
 	virtual void close(uint32_t slot) = 0;
-	/** Whether the SYN was processed on @cpu; nothing if that is not known.
-	 *  Called once, right after accepted().
+
+	/* An answer follows each question, before closed(). */
+	/** Right after accepted(), the CPU of the SYN. */
+	virtual void ask_cpu(uint32_t slot) = 0;
+	/** Whether a byte waits in the socket that no receive has taken. */
+	virtual void ask_input(uint32_t slot) = 0;
+	/** One at a time for a slot. @address stays until the answer, AF_UNSPEC
+	 *  if there is none.
 	 */
-	virtual std::optional<bool> came_by(uint32_t slot, int cpu) = 0;
+	virtual void ask_peer(uint32_t slot, sockaddr_storage &address) = 0;
 
 	/** Submits, waits for an event until @timeout (0: not at all, nothing:
 	 *  for ever) and reports all events that are there, but of one

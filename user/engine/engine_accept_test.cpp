@@ -4,12 +4,11 @@
 
 #include <cerrno>
 
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "common/endpoint.h"
 #include "engine/engine_fixture.h"
 
 using namespace lanes;
@@ -79,7 +78,12 @@ TEST_P(EngineTest, stops_to_accept_and_starts_again)
 
 TEST_P(EngineTest, accept_ends_with_what_broke_it)
 {
-	Rig rig(GetParam());
+	Features with = features();
+
+	/* Which needs no descriptors. */
+	with.disable(Feature::direct);
+
+	Rig rig(GetParam(), 256, 0, with);
 	const Fd listener = listening_socket();
 	const Fd client = connect_to(listener);
 	rlimit before{}, none{};
@@ -101,7 +105,6 @@ TEST_P(EngineTest, refused_connection_is_closed)
 {
 	Rig rig(GetParam());
 	auto [client, slot] = connected(rig);
-	const int copy = fcntl(rig.at(slot).fd, F_DUPFD_CLOEXEC, 0);
 	const Fd other = connect_to(listener_);
 
 	EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == 2; }));
@@ -112,7 +115,6 @@ TEST_P(EngineTest, refused_connection_is_closed)
 	rig.connections.release(refused);
 	EXPECT_TRUE(rig.until([&] { return at_end(other); }));
 	EXPECT_FALSE(at_end(client));
-	::close(copy);
 	rig.finish();
 }
 
@@ -120,7 +122,6 @@ TEST_P(EngineTest, knows_the_cpu_that_a_connection_came_by)
 {
 	Rig rig(GetParam());
 	cpu_set_t before, one;
-	unsigned here = 0, elsewhere = 0;
 
 	ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
 	const int cpu = sched_getcpu();
@@ -131,15 +132,49 @@ TEST_P(EngineTest, knows_the_cpu_that_a_connection_came_by)
 
 	auto [client, slot] = connected(rig);
 
-	for (int n = 0; n < CPU_SETSIZE; n++) {
-		const auto by = rig.engine->came_by(slot, n);
-
-		ASSERT_TRUE(by.has_value());
-		(n == cpu ? here : elsewhere) += *by;
-	}
+	rig.engine->ask_cpu(slot);
+	EXPECT_TRUE(rig.until([&, at = slot] { return rig.of(at).cpu.has_value(); }));
 	sched_setaffinity(0, sizeof(before), &before);
 	/* Loopback: the SYN was processed where the client ran. */
-	EXPECT_EQ(here, 1U);
-	EXPECT_EQ(elsewhere, 0U);
+	EXPECT_EQ(rig.of(slot).cpu, cpu);
+	rig.finish();
+}
+
+TEST_P(EngineTest, knows_the_peer)
+{
+	Rig rig(GetParam());
+
+	for (const bool ipv6 : {false, true}) {
+		listener_ = listening_socket(0, ipv6 ? AF_INET6 : AF_INET);
+		rig.engine->accept(ipv6, listener_.get());
+
+		auto [client, slot] = connected(rig);
+		sockaddr_storage told{};
+		sockaddr_storage ours{};
+		socklen_t length = sizeof(ours);
+
+		getsockname(client.get(), reinterpret_cast<sockaddr *>(&ours), &length);
+		rig.engine->ask_peer(slot, told);
+		EXPECT_TRUE(rig.until([&, at = slot] { return rig.of(at).peers == 1; }));
+		EXPECT_EQ(Endpoint::of_address(told).to_string(),
+			  Endpoint::of_address(ours).to_string());
+	}
+	rig.finish();
+}
+
+TEST_P(EngineTest, closes_only_after_its_answers)
+{
+	Rig rig(GetParam());
+	auto [client, slot] = connected(rig);
+	sockaddr_storage told{};
+
+	rig.engine->ask_cpu(slot);
+	rig.engine->ask_input(slot);
+	rig.engine->ask_peer(slot, told);
+	rig.engine->close(slot);
+	EXPECT_TRUE(rig.until([&, at = slot] { return rig.of(at).closed == 1; }));
+	EXPECT_TRUE(rig.of(slot).cpu.has_value());
+	EXPECT_TRUE(rig.of(slot).input_waits.has_value());
+	EXPECT_EQ(rig.of(slot).peers, 1U);
 	rig.finish();
 }

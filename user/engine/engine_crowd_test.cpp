@@ -98,13 +98,17 @@ TEST_P(EngineTest, lone_input_after_a_crowd_is_told_at_once)
 TEST_P(EngineTest, flood_does_not_keep_another_waiting)
 {
 	Rig rig(GetParam(), 2048);
+	const int room = 8 << 20;
+
+	listener_ = listening_socket();
+	setsockopt(listener_.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	rig.engine->accept(0, listener_.get());
+
 	auto [flood, flood_slot] = connected(rig);
 	auto [other, other_slot] = connected(rig);
-	const int room = 8 << 20;
 	const std::string text = pattern(64 << 10);
 	size_t queued = 0;
 
-	setsockopt(rig.at(flood_slot).fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	setsockopt(flood.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	for (ssize_t n; queued < 3 << 20 &&
 			(n = send(flood.get(), text.data(), text.size(), MSG_DONTWAIT)) > 0;)

@@ -40,6 +40,9 @@ struct Recorder : EngineEvents {
 		std::vector<int> ends;
 		std::vector<ssize_t> sent;
 		unsigned closed = 0;
+		std::optional<int> cpu;
+		std::optional<bool> input_waits;
+		unsigned peers = 0;
 	};
 
 	Recorder(Connections &all, Memory &of_all) : connections(all), memory(of_all) {}
@@ -54,6 +57,9 @@ struct Recorder : EngineEvents {
 	void receive_ended(uint32_t slot, int error) override { of[slot].ends.push_back(error); }
 	void sent(uint32_t slot, ssize_t result) override { of[slot].sent.push_back(result); }
 	void closed(uint32_t slot) override;
+	void cpu_known(uint32_t slot, int cpu) override { of[slot].cpu = cpu; }
+	void input_known(uint32_t slot, bool waits) override { of[slot].input_waits = waits; }
+	void peer_known(uint32_t slot) override { of[slot].peers++; }
 
 	Connections &connections;
 	Memory &memory;
@@ -66,7 +72,7 @@ struct Recorder : EngineEvents {
 	std::function<void(uint32_t)> on_received;
 };
 
-Fd listening_socket(int flags = 0);
+Fd listening_socket(int flags = 0, int family = AF_INET);
 Fd connect_to(const Fd &listener);
 
 void put(const Fd &fd, std::string_view text);
@@ -116,6 +122,7 @@ public:
 	 *  else. The bytes stay.
 	 */
 	void clog(uint32_t slot);
+	bool has_input(uint32_t slot);
 	/** Receives again whenever a receive is over. */
 	bool receive_all(uint32_t slot, size_t length);
 	/** Ends all, and then no buffer may be missing. */

@@ -14,7 +14,7 @@ namespace lanes {
 
 const Features &features()
 {
-	static const Features found = Features::probe();
+	static const Features found = Features::probe(4096);
 
 	return found;
 }
@@ -57,26 +57,36 @@ void Recorder::closed(uint32_t slot)
 	connections.release(slot);
 }
 
-Fd listening_socket(int flags)
+Fd listening_socket(int flags, int family)
 {
-	Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+	Fd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
 	sockaddr_in address{};
+	sockaddr_in6 address6{};
+	const bool ipv6 = family == AF_INET6;
 
 	address.sin_family = AF_INET;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
+	address6.sin6_family = AF_INET6;
+	address6.sin6_addr = in6addr_loopback;
+	EXPECT_EQ(bind(fd.get(),
+		       ipv6 ? reinterpret_cast<sockaddr *>(&address6)
+			    : reinterpret_cast<sockaddr *>(&address),
+		       ipv6 ? sizeof(address6) : sizeof(address)),
+		  0);
 	EXPECT_EQ(listen(fd.get(), 1024), 0);
 	return fd;
 }
 
 Fd connect_to(const Fd &listener)
 {
-	Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	sockaddr_in address{};
+	sockaddr_storage address{};
 	socklen_t length = sizeof(address);
 	const int one = 1;
 
 	getsockname(listener.get(), reinterpret_cast<sockaddr *>(&address), &length);
+
+	Fd fd(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
 	EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr *>(&address), length), 0);
 	setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
@@ -192,6 +202,14 @@ void Rig::clog(uint32_t slot)
 	}
 	ASSERT_TRUE(at(slot).sending);
 	of(slot).sent.clear();
+}
+
+bool Rig::has_input(uint32_t slot)
+{
+	of(slot).input_waits.reset();
+	engine->ask_input(slot);
+	EXPECT_TRUE(until([&] { return of(slot).input_waits.has_value(); }));
+	return of(slot).input_waits.value_or(false);
 }
 
 bool Rig::receive_all(uint32_t slot, size_t length)

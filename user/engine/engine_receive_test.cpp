@@ -64,10 +64,10 @@ TEST_P(EngineTest, receive_of_a_streaming_connection_is_single)
 	put(client, "two");
 	rig.settle();
 	EXPECT_EQ(rig.of(slot).input, "one");
-	EXPECT_TRUE(rig.engine->has_input(slot));
+	EXPECT_TRUE(rig.has_input(slot));
 	EXPECT_TRUE(rig.receive_all(slot, 6));
 	EXPECT_EQ(rig.of(slot).input, "onetwo");
-	EXPECT_FALSE(rig.engine->has_input(slot));
+	EXPECT_FALSE(rig.has_input(slot));
 	rig.finish();
 }
 
@@ -246,9 +246,9 @@ TEST_P(EngineTest, sees_input_that_nobody_received)
 	Rig rig(GetParam());
 	auto [client, slot] = connected(rig);
 
-	EXPECT_FALSE(rig.engine->has_input(slot));
+	EXPECT_FALSE(rig.has_input(slot));
 	put(client, "x");
-	EXPECT_TRUE(rig.until([&, at = slot] { return rig.engine->has_input(at); }));
+	EXPECT_TRUE(rig.until([&, at = slot] { return rig.has_input(at); }));
 	EXPECT_TRUE(rig.of(slot).input.empty());
 	rig.finish();
 }

@@ -2,6 +2,7 @@
 /* What is special to some engines. */
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <thread>
 
 #include <sys/socket.h>
@@ -10,6 +11,60 @@
 #include "engine/ring.h"
 
 using namespace lanes;
+
+namespace {
+
+ssize_t open_files()
+{
+	return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+} // namespace
+
+TEST(engine_uring, direct_connection_takes_no_descriptor)
+{
+	if (!features().has(Feature::direct))
+		GTEST_SKIP() << "the kernel closes direct descriptors late";
+
+	Rig rig(EngineKind::uring);
+	const Fd listener = listening_socket();
+	std::vector<Fd> clients;
+
+	rig.engine->accept(0, listener.get());
+	for (int n = 0; n < 20; n++)
+		clients.push_back(connect_to(listener));
+
+	const ssize_t before = open_files();
+
+	EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == 20; }));
+	EXPECT_EQ(open_files(), before);
+	rig.finish();
+}
+
+/* The place in the ring's table is the next one's at once. */
+TEST(engine_uring, late_shutdown_spares_who_comes_next)
+{
+	Rig rig(EngineKind::uring);
+	const Fd listener = listening_socket();
+
+	rig.engine->accept(0, listener.get());
+	for (size_t n = 1; n <= 200; n++) {
+		const Fd client = connect_to(listener);
+
+		ASSERT_TRUE(rig.until([&] { return rig.events->slots.size() == n; }));
+
+		const uint32_t slot = rig.events->slots.back();
+
+		rig.of(slot) = {};
+		put(client, "x");
+		ASSERT_TRUE(rig.receive_all(slot, 1));
+		EXPECT_TRUE(rig.of(slot).ends.empty());
+		rig.engine->shutdown(slot, SHUT_RDWR);
+		ASSERT_TRUE(rig.until([&] { return !rig.at(slot).receiving; }));
+		rig.engine->close(slot);
+		ASSERT_TRUE(rig.until([&] { return rig.of(slot).closed == 1; }));
+	}
+}
 
 TEST(engine_uring, zero_copy_send_is_over_when_its_memory_is_free)
 {

@@ -172,12 +172,6 @@ void EpollEngine::shutdown(uint32_t slot, int how)
 	counters_.enters.add();
 }
 
-bool EpollEngine::has_input(uint32_t slot)
-{
-	counters_.enters.add();
-	return has_input_now(connections_[slot].fd);
-}
-
 void EpollEngine::close(uint32_t slot)
 {
 	::close(connections_[slot].fd);
@@ -185,10 +179,22 @@ void EpollEngine::close(uint32_t slot)
 	closed_.push_back(slot);
 }
 
-std::optional<bool> EpollEngine::came_by(uint32_t slot, int cpu)
+void EpollEngine::ask_cpu(uint32_t slot)
 {
 	counters_.enters.add();
-	return came_by_cpu(connections_[slot].fd, cpu);
+	events_.cpu_known(slot, incoming_cpu(connections_[slot].fd));
+}
+
+void EpollEngine::ask_input(uint32_t slot)
+{
+	counters_.enters.add();
+	events_.input_known(slot, has_input_now(connections_[slot].fd));
+}
+
+void EpollEngine::ask_peer(uint32_t slot, sockaddr_storage &address)
+{
+	find_peer(connections_[slot].fd, address);
+	events_.peer_known(slot);
 }
 
 void EpollEngine::poll(std::optional<std::chrono::nanoseconds> timeout)

@@ -28,9 +28,10 @@ public:
 	void stop_receive(uint32_t slot) override;
 	ssize_t send(uint32_t slot, std::span<const iovec> parts) override;
 	void shutdown(uint32_t slot, int how) override;
-	bool has_input(uint32_t slot) override;
 	void close(uint32_t slot) override;
-	std::optional<bool> came_by(uint32_t slot, int cpu) override;
+	void ask_cpu(uint32_t slot) override;
+	void ask_input(uint32_t slot) override;
+	void ask_peer(uint32_t slot, sockaddr_storage &address) override;
 	void poll(std::optional<std::chrono::nanoseconds> timeout) override;
 	void wake() override;
 

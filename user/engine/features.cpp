@@ -11,6 +11,7 @@ namespace {
 constexpr std::pair<Feature, Feature> implications[] = {
 	{Feature::uring, Feature::sqpoll},
 	{Feature::uring, Feature::multishot_accept},
+	{Feature::multishot_accept, Feature::direct},
 	{Feature::uring, Feature::multishot_receive},
 	{Feature::uring, Feature::bundle},
 	{Feature::uring, Feature::min_wait},

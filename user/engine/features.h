@@ -24,6 +24,10 @@ enum class Feature : uint8_t {
 	uring,
 	sqpoll,
 	multishot_accept,
+	/** Accepted connections take no descriptor of the process: all that is
+	 *  done with them goes through the ring.
+	 */
+	direct,
 	multishot_receive,
 	/** The kernel ends a pass of a multishot receive by itself, so that one
 	 *  connection cannot take all buffers.
@@ -37,8 +41,15 @@ enum class Feature : uint8_t {
 
 /** As in --disable and in the start-up report. */
 constexpr std::array<std::string_view, static_cast<size_t>(Feature::nr)> feature_names = {
-	"uring",  "sqpoll",   "multishot-accept", "multishot-receive", "bounded-multishot",
-	"bundle", "min-wait", "zero-copy"};
+	"uring",
+	"sqpoll",
+	"multishot-accept",
+	"direct",
+	"multishot-receive",
+	"bounded-multishot",
+	"bundle",
+	"min-wait",
+	"zero-copy"};
 
 /** What this kernel lets this process do. */
 struct Features {
@@ -53,8 +64,10 @@ struct Features {
 	bool has(Feature feature) const { return findings[static_cast<size_t>(feature)].works; }
 	void disable(Feature feature);
 
-	/** Tries each: no versions are compared. Takes some milliseconds. */
-	static Features probe();
+	/** Tries each: no versions are compared. Takes some milliseconds.
+	 *  @connections: for how many a shard must have room.
+	 */
+	static Features probe(uint32_t connections);
 };
 
 /** The engine to use: @wanted (nothing: the best), or what takes its place

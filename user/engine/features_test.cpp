@@ -53,7 +53,7 @@ void forbid_io_uring(unsigned error)
 
 TEST(features, each_works_or_says_why_not)
 {
-	const Features found = Features::probe();
+	const Features found = Features::probe(1);
 
 	for (const auto &finding : found.findings)
 		EXPECT_EQ(finding.works, finding.why.empty()) << finding.why;
@@ -66,7 +66,7 @@ TEST(features, probe_names_what_forbids_io_uring)
 		{
 			forbid_io_uring(EPERM);
 
-			const Features found = Features::probe();
+			const Features found = Features::probe(1);
 			const EngineChoice choice = choose_engine({}, found);
 
 			fputs(choice.reason.c_str(), stderr);

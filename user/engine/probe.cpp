@@ -3,12 +3,14 @@
  * that fails throws what blocks it.
  */
 #include <array>
+#include <functional>
 #include <vector>
 
 #include <cerrno>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -23,6 +25,8 @@ namespace {
 /* More than a bounded multishot receive takes in one go, which is 32. */
 constexpr unsigned bytes_queued = 96;
 constexpr unsigned buffers_max = 128;
+/* A close that waits for nobody is seen at once. */
+constexpr int closing_time_ms = 50;
 
 struct Pair {
 	Fd ours, theirs;
@@ -86,14 +90,18 @@ Listening local_listener()
 	return {reinterpret_cast<const sockaddr *>(&any), sizeof(any.sun_family)};
 }
 
-Pair tcp_pair()
+Listening loopback_listener()
 {
 	sockaddr_in loopback{};
 
 	loopback.sin_family = AF_INET;
 	loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return {reinterpret_cast<const sockaddr *>(&loopback), sizeof(loopback)};
+}
 
-	const Listening listening(reinterpret_cast<sockaddr *>(&loopback), sizeof(loopback));
+Pair tcp_pair()
+{
+	const Listening listening = loopback_listener();
 	Pair pair;
 
 	pair.theirs = listening.connect();
@@ -156,7 +164,7 @@ public:
 		io_uring_buf_ring_advance(shared, static_cast<int>(count));
 		return 0;
 	}
-	void receive(int fd, bool multishot, unsigned length = 0, uint16_t flags = 0)
+	io_uring_sqe *receive(int fd, bool multishot, unsigned length = 0, uint16_t flags = 0)
 	{
 		io_uring_sqe *sqe = next();
 
@@ -166,6 +174,7 @@ public:
 			io_uring_prep_recv(sqe, fd, nullptr, length, 0);
 		sqe->ioprio |= flags;
 		sqe->flags |= IOSQE_BUFFER_SELECT;
+		return sqe;
 	}
 
 	/* Submits and waits for a completion, a second at most. */
@@ -239,6 +248,52 @@ void try_multishot_accept()
 		Fd accepted(got.result);
 		got.expect_more(object, remedy);
 	}
+}
+
+/* Whether a connection's descriptor is closed while another is in use: older
+ * kernels wait for all that began before.
+ */
+void try_direct(uint32_t connections)
+{
+	constexpr std::string_view object = "direct descriptors";
+	constexpr std::string_view remedy = "the kernel is too old: 6.13 or later is needed";
+	Trial trial;
+	const Listening listening = loopback_listener();
+	std::array<Fd, 2> clients;
+	std::array<int, 2> places{};
+	int cpu = -1;
+
+	if (const int error = -io_uring_register_files_sparse(trial.ring(), connections))
+		throw_errno(error, std::format("a table of {} files", connections),
+			    ring_remedy(error));
+	trial.add_buffers(2);
+	io_uring_prep_multishot_accept_direct(trial.next(), listening.fd.get(), nullptr, nullptr,
+					      0);
+	io_uring_submit(trial.ring());
+	for (size_t n = 0; n < 2; n++) {
+		clients[n] = listening.connect();
+
+		const Result got = trial.run();
+
+		if (got.result < 0)
+			throw_errno(-got.result, object, remedy);
+		places[n] = got.result;
+	}
+
+	io_uring_sqe *sqe = trial.next();
+
+	io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_GETSOCKOPT, places[0], SOL_SOCKET,
+			       SO_INCOMING_CPU, &cpu, sizeof(cpu));
+	sqe->flags |= IOSQE_FIXED_FILE;
+	trial.run().expect(sizeof(cpu), "a question to a socket by io_uring", remedy);
+	trial.receive(places[0], true)->flags |= IOSQE_FIXED_FILE;
+	io_uring_prep_close_direct(trial.next(), static_cast<unsigned>(places[1]));
+	trial.run().expect(0, object, remedy);
+
+	pollfd ended = {clients[1].get(), POLLIN, 0};
+
+	if (poll(&ended, 1, closing_time_ms) != 1)
+		throw_errno(EBUSY, "closing one of two direct descriptors", remedy);
 }
 
 void try_multishot_receive()
@@ -329,7 +384,7 @@ void try_zero_copy()
 		trial.run();
 }
 
-Features::Finding find(void (*attempt)())
+Features::Finding find(const std::function<void()> &attempt)
 {
 	try {
 		attempt();
@@ -341,7 +396,7 @@ Features::Finding find(void (*attempt)())
 
 } // namespace
 
-Features Features::probe()
+Features Features::probe(uint32_t connections)
 {
 	Features features;
 	const auto at = [&](Feature feature) -> Finding & {
@@ -355,6 +410,7 @@ Features Features::probe()
 	}
 	at(Feature::sqpoll) = find(try_sqpoll);
 	at(Feature::multishot_accept) = find(try_multishot_accept);
+	at(Feature::direct) = find([&] { try_direct(connections); });
 	at(Feature::multishot_receive) = find(try_multishot_receive);
 	at(Feature::bounded_multishot) = find(try_bounded_multishot);
 	at(Feature::bundle) = find(try_bundle);

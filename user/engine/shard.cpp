@@ -18,8 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/* Connections that one pass of accept can bring beyond the most. */
-constexpr uint32_t accept_overshoot = 4096;
 constexpr uint64_t accept_retry_ms = 100;
 /* Messages and the like of other shards in a tick. */
 constexpr unsigned turn_budget = 256;
@@ -41,7 +39,7 @@ ShardConfig with_budget_for(ShardConfig config)
 Shard::Shard(const ShardConfig &config, const std::vector<Shard *> &shards, Counters &counters)
 	: config_(with_budget_for(config)), shards_(shards), counters_(counters),
 	  limits_(config.limits), memory_(engine_memory(config.engine, config.buffers)),
-	  connections_(config.connections_max + accept_overshoot), line_(connections_)
+	  connections_(slots(config.connections_max)), line_(connections_)
 {
 	std::vector<Service *> services;
 
@@ -278,14 +276,19 @@ void Shard::accepted(uint32_t listener, int fd)
 	c.listener = static_cast<uint8_t>(listener);
 	c.received_ms = c.sent_ms = static_cast<uint32_t>(now_ms_);
 	counters_.connections.set(connections_.active());
-	if (const auto here = engine_->came_by(slot, config_.cpu))
-		(*here ? counters_.local : counters_.remote).add();
+	engine_->ask_cpu(slot);
 	if (state_size_)
 		std::memset(states_->data() + size_t{slot} * state_size_, 0, state_size_);
 	handler(c).opened(Stream(*this, slot));
 	if (!c.closing)
 		handler(c).writable(Stream(*this, slot));
 	settle(slot);
+}
+
+void Shard::cpu_known(uint32_t, int cpu)
+{
+	if (cpu >= 0)
+		(cpu == config_.cpu ? counters_.local : counters_.remote).add();
 }
 
 void Shard::accept_ended(uint32_t listener, int error)

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include <cstdint>
+
+#include <sys/socket.h>
 
 #include "common/fd.h"
 #include "engine/connection.h"
@@ -84,6 +87,9 @@ public:
 	Shard(const ShardConfig &config, const std::vector<Shard *> &shards, Counters &counters);
 	~Shard();
 
+	/** As many as a shard for @connections has, since accept can overshoot. */
+	static constexpr uint32_t slots(uint32_t connections) { return connections + 4096; }
+
 	/** Arms accept. */
 	void start();
 	/** Serves until all shards have drained, or the drain's time is up. */
@@ -100,7 +106,8 @@ public:
 	 */
 	void drain(Clock::time_point deadline);
 	void set_limits(const Limits &limits) { limits_ = limits; }
-	std::vector<ConnectionReport> connections() const;
+	/** @done gets them, in this tick or a later one. */
+	void report(std::function<void(std::vector<ConnectionReport>)> done);
 	const Memory &memory() const { return memory_; }
 
 	/* Host */
@@ -124,6 +131,17 @@ private:
 	void input_over(uint32_t slot) override;
 	void sent(uint32_t slot, ssize_t result) override;
 	void closed(uint32_t slot) override;
+	void cpu_known(uint32_t slot, int cpu) override;
+	void input_known(uint32_t slot, bool waits) override;
+	void peer_known(uint32_t slot) override;
+
+	/** A report on its way: @unknown peers are still to be found. */
+	struct Report {
+		std::function<void(std::vector<ConnectionReport>)> done;
+		std::vector<ConnectionReport> connections;
+		std::vector<sockaddr_storage> peers;
+		size_t unknown = 0;
+	};
 
 	struct Accept {
 		Fd fd;
@@ -184,6 +202,9 @@ private:
 	void sweep();
 	void check(uint32_t slot);
 	void end_if_idle(uint32_t slot);
+	bool idle(uint32_t slot);
+	void begin_report();
+	void end_report();
 	Counter *overdue(uint32_t slot, const Connection &c);
 
 	const ShardConfig config_;
@@ -220,6 +241,9 @@ private:
 	uint64_t drain_until_ms_ = 0;
 	/* Drains and has no connection; of any thread to read. */
 	std::atomic<bool> quiet_{false};
+
+	/* The first is under way. */
+	std::deque<Report> reports_;
 
 	std::atomic<bool> sleeping_{false};
 	std::atomic<bool> tasks_waiting_{false};

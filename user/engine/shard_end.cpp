@@ -6,7 +6,6 @@
 
 #include <sys/socket.h>
 
-#include "common/endpoint.h"
 #include "engine/shard.h"
 
 namespace lanes {
@@ -22,16 +21,6 @@ constexpr uint32_t linger_ms = 2000;
 constexpr uint32_t first_request_ms = 1000;
 /* A request may take longer if it comes at this rate: bytes in a millisecond. */
 constexpr uint64_t request_rate_min = 16;
-
-std::string peer_of(int fd)
-{
-	sockaddr_storage address{};
-	socklen_t length = sizeof(address);
-
-	if (getpeername(fd, reinterpret_cast<sockaddr *>(&address), &length))
-		return "-";
-	return Endpoint::of_address(address).to_string();
-}
 
 } // namespace
 
@@ -177,41 +166,25 @@ void Shard::drain(Clock::time_point deadline)
 /* Idle: nothing of a request is here, not even in the socket. */
 void Shard::end_if_idle(uint32_t slot)
 {
+	if (idle(slot))
+		engine_->ask_input(slot);
+}
+
+bool Shard::idle(uint32_t slot)
+{
 	Connection &c = connections_[slot];
 
 	if (c.closing || c.finished || c.paused || c.parked || c.ready || !c.input.empty() ||
-	    !c.output.empty() || handler(c).in_request(Stream(*this, slot)) ||
-	    engine_->has_input(slot))
-		return;
+	    !c.output.empty() || handler(c).in_request(Stream(*this, slot)))
+		return false;
 	/* Who has just come has not had the time to ask for anything. */
-	if (!c.bytes_in && static_cast<uint32_t>(now_ms_) - c.received_ms < first_request_ms)
-		return;
-	finish(slot);
+	return c.bytes_in || static_cast<uint32_t>(now_ms_) - c.received_ms >= first_request_ms;
 }
 
-std::vector<ConnectionReport> Shard::connections() const
+void Shard::input_known(uint32_t slot, bool waits)
 {
-	std::vector<ConnectionReport> reports;
-
-	for (uint32_t slot = 0; slot < connections_.touched(); slot++) {
-		const Connection &c = connections_[slot];
-
-		if (!c.open())
-			continue;
-		reports.push_back({
-			.slot = slot,
-			.generation = c.generation,
-			.peer = peer_of(c.fd),
-			.service = accepts_[c.listener].name,
-			.bytes_in = c.bytes_in,
-			.bytes_out = c.bytes_out,
-			.queued = c.input.bytes + c.output.bytes,
-			.idle_ms = std::min(static_cast<uint32_t>(now_ms_) - c.received_ms,
-					    static_cast<uint32_t>(now_ms_) - c.sent_ms),
-			.parked = c.parked,
-		});
-	}
-	return reports;
+	if (!waits && idle(slot))
+		finish(slot);
 }
 
 } // namespace lanes

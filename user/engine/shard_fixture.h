@@ -95,7 +95,19 @@ public:
 	}
 	std::vector<ConnectionReport> connections()
 	{
-		return ask([](Shard &shard) { return shard.connections(); });
+		using Reports = std::vector<ConnectionReport>;
+
+		const auto promise = std::make_shared<std::promise<Reports>>();
+		auto answer = promise->get_future();
+
+		post([promise](Shard &shard) {
+			shard.report([promise](Reports reports) {
+				promise->set_value(std::move(reports));
+			});
+		});
+		if (answer.wait_for(patience) != std::future_status::ready)
+			throw std::runtime_error("the shard does not answer");
+		return answer.get();
 	}
 	/** Neither connections nor memory of them. */
 	bool nothing_left(unsigned shard = 0);

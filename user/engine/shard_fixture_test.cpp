@@ -284,7 +284,7 @@ std::chrono::nanoseconds ShardRunner::cpu_time(unsigned shard)
 
 const Features &host_features()
 {
-	static const Features features = Features::probe();
+	static const Features features = Features::probe(Shard::slots(4096));
 
 	return features;
 }

@@ -182,13 +182,18 @@ TEST_P(shard, more_than_the_most_connections_wait_in_the_accept_queue)
 
 TEST_P(shard, want_of_descriptors_only_delays)
 {
+	Features with = host_features();
 	rlimit before{}, few{};
 
+	/* Which needs no descriptors. */
+	with.disable(Feature::direct);
 	getrlimit(RLIMIT_NOFILE, &before);
 	{
 		/* Accept may have seen the limit when it was armed: it is not yet. */
-		ShardRunner server(GetParam(), *echo,
-				   [](ShardConfig &c) { c.limits.connections_max = 1; });
+		ShardRunner server(GetParam(), *echo, [&](ShardConfig &c) {
+			c.limits.connections_max = 1;
+			c.engine.features = &with;
+		});
 		Peer first(server.port());
 
 		ASSERT_TRUE(answered(first));

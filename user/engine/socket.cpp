@@ -3,8 +3,6 @@
 
 #include <cerrno>
 
-#include <sys/socket.h>
-
 namespace lanes {
 
 ssize_t send_now(int fd, std::span<const iovec> parts)
@@ -30,14 +28,20 @@ bool has_input_now(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-std::optional<bool> came_by_cpu(int fd, int cpu)
+int incoming_cpu(int fd)
 {
-	int incoming = -1;
-	socklen_t length = sizeof(incoming);
+	int cpu = -1;
+	socklen_t length = sizeof(cpu);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &incoming, &length))
-		return std::nullopt;
-	return incoming == cpu;
+	return getsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, &length) ? -1 : cpu;
+}
+
+void find_peer(int fd, sockaddr_storage &address)
+{
+	socklen_t length = sizeof(address);
+
+	if (getpeername(fd, reinterpret_cast<sockaddr *>(&address), &length))
+		address.ss_family = AF_UNSPEC;
 }
 
 } // namespace lanes

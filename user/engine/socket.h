@@ -2,9 +2,9 @@
 #ifndef LANES_ENGINE_SOCKET_H
 #define LANES_ENGINE_SOCKET_H
 
-#include <optional>
 #include <span>
 
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -16,8 +16,10 @@ namespace lanes {
 ssize_t send_now(int fd, std::span<const iovec> parts);
 /** Whether a byte waits to be received. */
 bool has_input_now(int fd);
-/** Whether @cpu processed the connection's last packet; nothing if unknown. */
-std::optional<bool> came_by_cpu(int fd, int cpu);
+/** The CPU that processed the connection's last packet; -1 if unknown. */
+int incoming_cpu(int fd);
+/** AF_UNSPEC if there is no peer any more. */
+void find_peer(int fd, sockaddr_storage &address);
 
 } // namespace lanes
 

@@ -22,6 +22,11 @@ enum class Operation : uint8_t {
 	wake,
 	/** Until another ring has completions. */
 	watch,
+	shutdown,
+	ask_cpu,
+	ask_input,
+	ask_peer,
+	ask_peer_ipv4,
 };
 
 /**

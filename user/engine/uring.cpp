@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -28,8 +29,11 @@ constexpr std::chrono::milliseconds crowd_timeout{10};
 /* A bundle can take more than was asked for: with few buffers, others' share. */
 constexpr uint32_t bundle_buffers_min = 256;
 
-/* Connection::interest: the armed receive is receive_into()'s. */
+/* Connection::interest: the armed receive is receive_into()'s; to be closed when
+ * nothing asks any more.
+ */
 constexpr uint8_t filling = 1;
+constexpr uint8_t to_close = 2;
 
 constexpr RingSetup usual_setup = {
 	.flags = deferred_ring, .submissions = submissions, .completions = completions};
@@ -57,6 +61,8 @@ UringEngine::UringEngine(const EngineConfig &config, const RingSetup &setup,
 	: connections_(connections), events_(events), counters_(counters), ring_(setup, counters),
 	  buffers_(ring_.get(), memory.buffers, counters), config_(config),
 	  bundle_(has(Feature::bundle) && memory.buffers.count() >= bundle_buffers_min),
+	  direct_(config.kind == EngineKind::uring && has(Feature::direct) &&
+		  take_files(connections.capacity())),
 	  wake_(eventfd(0, EFD_CLOEXEC))
 {
 	if (!wake_)
@@ -64,6 +70,12 @@ UringEngine::UringEngine(const EngineConfig &config, const RingSetup &setup,
 	if (config.zero_copy_min && has(Feature::zero_copy))
 		results_.resize(connections.capacity());
 	arm_wake();
+}
+
+/* Whether the limit of open files allows for it; the start-up report tells. */
+bool UringEngine::take_files(uint32_t count)
+{
+	return !io_uring_register_files_sparse(ring_.get(), count);
 }
 
 void UringEngine::arm_wake()
@@ -86,7 +98,10 @@ void UringEngine::arm_accept(uint32_t index)
 {
 	listeners_[index].armed = true;
 	ring_.queue({Operation::accept, index}, [&](io_uring_sqe *sqe) {
-		if (has(Feature::multishot_accept))
+		if (direct_)
+			io_uring_prep_multishot_accept_direct(sqe, listeners_[index].fd, nullptr,
+							      nullptr, 0);
+		else if (has(Feature::multishot_accept))
 			io_uring_prep_multishot_accept(sqe, listeners_[index].fd, nullptr, nullptr,
 						       SOCK_CLOEXEC);
 		else
@@ -142,7 +157,12 @@ void UringEngine::on_accept(const Completion &completion)
 
 void UringEngine::refuse(int fd)
 {
-	ring_.queue({Operation::refuse}, [&](io_uring_sqe *sqe) { io_uring_prep_close(sqe, fd); });
+	ring_.queue({Operation::refuse}, [&](io_uring_sqe *sqe) {
+		if (direct_)
+			io_uring_prep_close_direct(sqe, static_cast<unsigned>(fd));
+		else
+			io_uring_prep_close(sqe, fd);
+	});
 }
 
 void UringEngine::receive(uint32_t slot)
@@ -152,8 +172,8 @@ void UringEngine::receive(uint32_t slot)
 	c.receiving = true;
 	c.single =
 		c.streaming || !has(Feature::multishot_receive) || !has(Feature::bounded_multishot);
-	c.interest = 0;
-	ring_.queue(connections_.token(Operation::receive, slot), [&](io_uring_sqe *sqe) {
+	c.interest &= ~filling;
+	queue(Operation::receive, slot, [&](io_uring_sqe *sqe) {
 		if (!c.single) {
 			io_uring_prep_recv_multishot(sqe, c.fd, nullptr, 0, 0);
 		} else if (bundle_) {
@@ -173,8 +193,8 @@ void UringEngine::receive_into(uint32_t slot, std::span<std::byte> memory)
 
 	c.receiving = true;
 	c.single = true;
-	c.interest = filling;
-	ring_.queue(connections_.token(Operation::fill, slot), [&](io_uring_sqe *sqe) {
+	c.interest |= filling;
+	queue(Operation::fill, slot, [&](io_uring_sqe *sqe) {
 		io_uring_prep_recv(sqe, c.fd, memory.data(), memory.size(), 0);
 	});
 }
@@ -251,7 +271,7 @@ void UringEngine::send_by(Ring &ring, uint32_t slot, std::span<const iovec> part
 	c.sending = true;
 	if (zero_copy)
 		counters_.zero_copy.add();
-	ring.queue(connections_.token(Operation::send, slot), [&](io_uring_sqe *sqe) {
+	queue(ring, Operation::send, slot, [&](io_uring_sqe *sqe) {
 		if (parts.size() == 1 && zero_copy)
 			io_uring_prep_send_zc(sqe, c.fd, parts[0].iov_base, parts[0].iov_len, flags,
 					      0);
@@ -280,28 +300,129 @@ void UringEngine::on_send(const Completion &completion)
 	events_.sent(slot, result);
 }
 
+/* In the ring it is a worker's, who looks the socket up when it gets to it: so
+ * close() must wait.
+ */
 void UringEngine::shutdown(uint32_t slot, int how)
 {
-	::shutdown(connections_[slot].fd, how);
-	counters_.enters.add();
-}
+	const int fd = connections_[slot].fd;
 
-bool UringEngine::has_input(uint32_t slot)
-{
-	counters_.enters.add();
-	return has_input_now(connections_[slot].fd);
+	if (direct_) {
+		ask(Operation::shutdown, slot,
+		    [&](io_uring_sqe *sqe) { io_uring_prep_shutdown(sqe, fd, how); });
+	} else {
+		::shutdown(fd, how);
+		counters_.enters.add();
+	}
 }
 
 void UringEngine::close(uint32_t slot)
 {
-	ring_.queue(connections_.token(Operation::close, slot),
-		    [&](io_uring_sqe *sqe) { io_uring_prep_close(sqe, connections_[slot].fd); });
+	Connection &c = connections_[slot];
+
+	if (c.asking)
+		c.interest |= to_close;
+	else
+		queue_close(slot);
 }
 
-std::optional<bool> UringEngine::came_by(uint32_t slot, int cpu)
+void UringEngine::queue_close(uint32_t slot)
 {
-	counters_.enters.add();
-	return came_by_cpu(connections_[slot].fd, cpu);
+	const int fd = connections_[slot].fd;
+
+	ring_.queue(connections_.token(Operation::close, slot), [&](io_uring_sqe *sqe) {
+		if (direct_)
+			io_uring_prep_close_direct(sqe, static_cast<unsigned>(fd));
+		else
+			io_uring_prep_close(sqe, fd);
+	});
+}
+
+void UringEngine::ask_cpu(uint32_t slot)
+{
+	Connection &c = connections_[slot];
+
+	if (direct_) {
+		ask(Operation::ask_cpu, slot, [&](io_uring_sqe *sqe) {
+			io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_GETSOCKOPT, c.fd, SOL_SOCKET,
+					       SO_INCOMING_CPU, &c.answer, sizeof(c.answer));
+		});
+	} else {
+		counters_.enters.add();
+		events_.cpu_known(slot, incoming_cpu(c.fd));
+	}
+}
+
+void UringEngine::ask_input(uint32_t slot)
+{
+	const int fd = connections_[slot].fd;
+
+	if (direct_) {
+		ask(Operation::ask_input, slot, [&](io_uring_sqe *sqe) {
+			io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SIOCINQ, fd, 0, 0, nullptr, 0);
+		});
+	} else {
+		counters_.enters.add();
+		events_.input_known(slot, has_input_now(fd));
+	}
+}
+
+void UringEngine::ask_peer(uint32_t slot, sockaddr_storage &address)
+{
+	if (direct_) {
+		peers_.resize(connections_.capacity());
+		peers_[slot] = &address;
+		ask_peer_of(slot, Operation::ask_peer, sizeof(sockaddr_in6));
+	} else {
+		find_peer(connections_[slot].fd, address);
+		events_.peer_known(slot);
+	}
+}
+
+void UringEngine::ask_peer_of(uint32_t slot, Operation operation, int length)
+{
+	peers_[slot]->ss_family = AF_UNSPEC;
+	ask(operation, slot, [&](io_uring_sqe *sqe) {
+		io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_GETSOCKOPT, connections_[slot].fd,
+				       SOL_SOCKET, SO_PEERNAME, peers_[slot], length);
+	});
+}
+
+void UringEngine::on_answer(const Completion &completion)
+{
+	const uint32_t slot = completion.token.slot;
+	Connection &c = connections_[slot];
+
+	c.asking--;
+	switch (completion.token.operation) {
+	case Operation::ask_cpu:
+		events_.cpu_known(slot, completion.result < 0 ? -1 : c.answer);
+		break;
+	case Operation::ask_input:
+		events_.input_known(slot, completion.result > 0);
+		break;
+	case Operation::ask_peer:
+		on_peer(slot, completion.result);
+		break;
+	case Operation::ask_peer_ipv4:
+		events_.peer_known(slot);
+		break;
+	default:
+		break;
+	}
+	if (!c.asking && c.interest & to_close) {
+		c.interest &= ~to_close;
+		queue_close(slot);
+	}
+}
+
+/* The kernel refuses to fill in less than it was asked for. */
+void UringEngine::on_peer(uint32_t slot, int result)
+{
+	if (result == -EINVAL)
+		ask_peer_of(slot, Operation::ask_peer_ipv4, sizeof(sockaddr_in));
+	else
+		events_.peer_known(slot);
 }
 
 void UringEngine::poll(std::optional<std::chrono::nanoseconds> timeout)
@@ -368,6 +489,13 @@ void UringEngine::dispatch(const Completion &completion)
 		return;
 	case Operation::close:
 		events_.closed(token.slot);
+		return;
+	case Operation::shutdown:
+	case Operation::ask_cpu:
+	case Operation::ask_input:
+	case Operation::ask_peer:
+	case Operation::ask_peer_ipv4:
+		on_answer(completion);
 		return;
 	default:
 		on_other(completion);

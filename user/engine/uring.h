@@ -28,9 +28,10 @@ public:
 	void stop_receive(uint32_t slot) override;
 	ssize_t send(uint32_t slot, std::span<const iovec> parts) override;
 	void shutdown(uint32_t slot, int how) override;
-	bool has_input(uint32_t slot) override;
 	void close(uint32_t slot) override;
-	std::optional<bool> came_by(uint32_t slot, int cpu) override;
+	void ask_cpu(uint32_t slot) override;
+	void ask_input(uint32_t slot) override;
+	void ask_peer(uint32_t slot, sockaddr_storage &address) override;
 	void poll(std::optional<std::chrono::nanoseconds> timeout) override;
 	void wake() override;
 
@@ -39,7 +40,7 @@ protected:
 	UringEngine(const EngineConfig &config, const RingSetup &setup, Connections &connections,
 		    Memory &memory, EngineEvents &events, Counters &counters);
 
-	/** Queues the send to @ring. */
+	/** Queues the send to @ring, which must be ring_ if direct_. */
 	void send_by(Ring &ring, uint32_t slot, std::span<const iovec> parts);
 	void dispatch(const Completion &completion);
 	/** What only a derived engine queues. */
@@ -59,6 +60,31 @@ private:
 	};
 
 	bool has(Feature feature) const { return config_.features->has(feature); }
+	bool take_files(uint32_t count);
+	template <typename Prepare>
+	void queue(Ring &ring, Operation operation, uint32_t slot, Prepare &&prepare)
+	{
+		ring.queue(connections_.token(operation, slot), [&](io_uring_sqe *sqe) {
+			prepare(sqe);
+			if (direct_)
+				sqe->flags |= IOSQE_FIXED_FILE;
+		});
+	}
+	template <typename Prepare>
+	void queue(Operation operation, uint32_t slot, Prepare &&prepare)
+	{
+		queue(ring_, operation, slot, prepare);
+	}
+	template <typename Prepare>
+	void ask(Operation operation, uint32_t slot, Prepare &&prepare)
+	{
+		connections_[slot].asking++;
+		queue(operation, slot, prepare);
+	}
+	void ask_peer_of(uint32_t slot, Operation operation, int length);
+	void on_answer(const Completion &completion);
+	void on_peer(uint32_t slot, int result);
+	void queue_close(uint32_t slot);
 	void arm_accept(uint32_t index);
 	void cancel_accept(uint32_t index);
 	void arm_wake();
@@ -71,7 +97,11 @@ private:
 
 	const EngineConfig config_;
 	const bool bundle_;
+	/* Connections have no descriptors, but places in a table of the ring. */
+	const bool direct_;
 	std::vector<Listener> listeners_;
+	/* Where answers to ask_peer() go, if it was ever asked. */
+	std::vector<sockaddr_storage *> peers_;
 	/* Of zero-copy sends whose memory the kernel still reads. */
 	std::vector<int32_t> results_;
 	/* The last poll() found so many completions that more are sure to

@@ -147,7 +147,7 @@ void Daemon::open_sockets()
 
 void Daemon::choose_engine_and_tell()
 {
-	features_ = Features::probe();
+	features_ = Features::probe(Shard::slots(options_.connections_max));
 	for (const Feature feature : options_.disabled)
 		features_.disable(feature);
 

@@ -173,7 +173,11 @@ ConnectionsSnapshot Server::connections() const
 		auto promise = std::make_shared<std::promise<Reports>>();
 
 		answers.push_back(promise->get_future());
-		shard->post([promise](Shard &s) { promise->set_value(s.connections()); });
+		shard->post([promise](Shard &s) {
+			s.report([promise](Reports reports) {
+				promise->set_value(std::move(reports));
+			});
+		});
 	}
 	for (auto &answer : answers) {
 		if (answer.wait_until(deadline) != std::future_status::ready)

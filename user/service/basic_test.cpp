@@ -50,7 +50,7 @@ TEST_P(basic, chargen_rests_while_its_reader_does)
 	ASSERT_TRUE(eventually([&] {
 		const uint64_t before = std::exchange(sent, server.counters().bytes_out.get());
 
-		std::this_thread::sleep_for(20ms);
+		std::this_thread::sleep_for(300ms);
 		return sent && sent == before;
 	}));
 
