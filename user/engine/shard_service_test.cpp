@@ -275,7 +275,11 @@ TEST_P(shard_service, resume_of_a_connection_that_is_gone_does_nothing)
 		return 0;
 	});
 	ASSERT_TRUE(eventually([&] { return !server.counters().connections.get(); }));
-	pausing.paused = false;
+	{
+		const std::lock_guard guard(pausing.lock);
+
+		pausing.paused = false;
+	}
 
 	Peer second(server.port());
 
