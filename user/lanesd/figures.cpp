@@ -48,6 +48,11 @@ void ShardFigures::add(const ShardFigures &other)
 	for (size_t i = 0; i < values.size(); i++)
 		values[i] += other.values[i];
 	park_ns.merge(other.park_ns);
+	if (!other.lane)
+		return;
+	if (!lane)
+		lane.emplace();
+	lane->add(*other.lane);
 }
 
 ShardFigures take_figures(int cpu, const Counters &counters)

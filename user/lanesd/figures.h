@@ -3,6 +3,7 @@
 #define LANES_LANESD_FIGURES_H
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 
 #include "common/histogram.h"
 #include "engine/counters.h"
+#include "lanesd/lane_figures.h"
 
 namespace lanes {
 
@@ -68,6 +70,8 @@ struct ShardFigures {
 	/** In the order of counter_infos. */
 	std::array<uint64_t, counter_infos.size()> values{};
 	HistogramSnapshot park_ns;
+	/** If the listeners are attached to lanes. */
+	std::optional<LaneFigures> lane;
 
 	uint64_t get(Counter Counters::*counter) const;
 	void add(const ShardFigures &other);

@@ -243,6 +243,55 @@ TEST(metrics, histogram_is_cumulative_in_seconds)
 	EXPECT_NEAR(text.value(R"(lanesd_park_seconds_sum{shard="1",cpu="2"})"), 0.0201, 1e-9);
 }
 
+TEST(metrics, lanes_are_told_where_there_are_some)
+{
+	ServerFigures figures = two_shards();
+
+	EXPECT_EQ(format_metrics(figures).find("lanesd_lane"), std::string::npos);
+	figures.shards[1].lane = {.queued = 4,
+				  .local = 5,
+				  .global = 6,
+				  .stolen = 7,
+				  .waits = {10, 0, 20, 3},
+				  .waited_us = 1'500'000};
+
+	const MetricsText text(format_metrics(figures));
+	const std::string labels = R"({shard="1",cpu="2")";
+
+	EXPECT_EQ(text.type("lanesd_lane_accepts_total"), "counter");
+	EXPECT_EQ(text.value("lanesd_lane_accepts_total" + labels + R"(,queue="local"})"), 5);
+	EXPECT_EQ(text.value("lanesd_lane_accepts_total" + labels + R"(,queue="global"})"), 6);
+	EXPECT_EQ(text.value("lanesd_lane_accepts_total" + labels + R"(,queue="stolen"})"), 7);
+	EXPECT_EQ(text.type("lanesd_lane_queued"), "gauge");
+	EXPECT_EQ(text.value("lanesd_lane_queued" + labels + "}"), 4);
+	EXPECT_EQ(text.type("lanesd_lane_wait_seconds"), "histogram");
+	EXPECT_EQ(text.value("lanesd_lane_wait_seconds_bucket" + labels + R"(,le="2e-06"})"), 10);
+	EXPECT_EQ(text.value("lanesd_lane_wait_seconds_bucket" + labels + R"(,le="4e-06"})"), 30);
+	EXPECT_EQ(text.value("lanesd_lane_wait_seconds_bucket" + labels + R"(,le="+Inf"})"), 33);
+	EXPECT_EQ(text.value("lanesd_lane_wait_seconds_count" + labels + "}"), 33);
+	EXPECT_EQ(text.value("lanesd_lane_wait_seconds_sum" + labels + "}"), 1.5);
+}
+
+TEST(stats, tell_of_lanes_where_there_are_some)
+{
+	ServerFigures figures = two_shards();
+
+	figures.shards[1].lane = {.queued = 4,
+				  .local = 5,
+				  .global = 6,
+				  .stolen = 7,
+				  .waits = {10, 0, 20, 3},
+				  .waited_us = 80};
+
+	const auto stats = nlohmann::json::parse(format_stats(figures));
+
+	EXPECT_TRUE(stats["shards"][0]["lane"].is_null());
+	EXPECT_EQ(stats["shards"][1]["lane"]["stolen"], 7);
+	EXPECT_EQ(stats["total"]["lane"]["local"], 5);
+	EXPECT_EQ(stats["total"]["lane"]["wait_p50_below_us"], 4);
+	EXPECT_EQ(stats["total"]["lane"]["wait_p99_below_us"], 8);
+}
+
 TEST(stats, are_json_with_each_counter)
 {
 	const auto stats = nlohmann::json::parse(format_stats(two_shards()));

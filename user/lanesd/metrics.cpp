@@ -70,6 +70,60 @@ MetricFamily park_family(const ServerFigures &figures)
 	return family;
 }
 
+/* Each slot is one power of two, in microseconds. */
+ClientMetric::Histogram waits_in_seconds(const LaneFigures &lane)
+{
+	ClientMetric::Histogram histogram;
+
+	histogram.sample_sum = static_cast<double>(lane.waited_us) * 1e-6;
+	for (size_t slot = 0; slot < lane.waits.size(); slot++) {
+		histogram.sample_count += lane.waits[slot];
+		if (slot + 1 < lane.waits.size())
+			histogram.bucket.push_back({histogram.sample_count,
+						    static_cast<double>(1ULL << slot) * 1e-6});
+	}
+	return histogram;
+}
+
+/* Of the kernel: nothing, if no listener has lanes. */
+void add_lane_families(const ServerFigures &figures, std::vector<MetricFamily> &families)
+{
+	MetricFamily queued, accepts, waits;
+
+	queued.name = "lanesd_lane_queued";
+	queued.help = "Connections in the local accept queue of the shard's CPU.";
+	queued.type = MetricType::Gauge;
+	accepts.name = "lanesd_lane_accepts_total";
+	accepts.help = "Accepts on the shard's CPU, by the accept queue they took from.";
+	accepts.type = MetricType::Counter;
+	waits.name = "lanesd_lane_wait_seconds";
+	waits.help = "How long connections had waited in accept queues.";
+	waits.type = MetricType::Histogram;
+	for (size_t shard = 0; shard < figures.shards.size(); shard++) {
+		const auto &lane = figures.shards[shard].lane;
+		ClientMetric metric;
+
+		if (!lane)
+			continue;
+		metric.label = labels(figures, shard);
+		metric.gauge.value = static_cast<double>(lane->queued);
+		metric.histogram = waits_in_seconds(*lane);
+		queued.metric.push_back(metric);
+		waits.metric.push_back(metric);
+		metric.label.push_back({"queue", ""});
+		for (const auto &[queue, count] :
+		     {std::pair("local", lane->local), std::pair("global", lane->global),
+		      std::pair("stolen", lane->stolen)}) {
+			metric.label.back().value = queue;
+			metric.counter.value = static_cast<double>(count);
+			accepts.metric.push_back(metric);
+		}
+	}
+	for (MetricFamily *family : {&queued, &accepts, &waits})
+		if (!family->metric.empty())
+			families.push_back(std::move(*family));
+}
+
 MetricFamily single(const char *name, const char *help, MetricType type, double value)
 {
 	MetricFamily family;
@@ -102,6 +156,7 @@ std::string format_metrics(const ServerFigures &figures)
 	for (size_t which = 0; which < counter_infos.size(); which++)
 		families.push_back(counter_family(figures, which));
 	families.push_back(park_family(figures));
+	add_lane_families(figures, families);
 	families.push_back(info_family(figures));
 	families.push_back(single("process_resident_memory_bytes", "Resident memory.",
 				  MetricType::Gauge, static_cast<double>(process.resident_bytes)));

@@ -35,6 +35,17 @@ ordered_json describe(const HistogramSnapshot &histogram)
 		{"max", histogram.max()}};
 }
 
+ordered_json describe(const LaneFigures &lane)
+{
+	return {{"queued", lane.queued},
+		{"local", lane.local},
+		{"global", lane.global},
+		{"stolen", lane.stolen},
+		{"waited_us", lane.waited_us},
+		{"wait_p50_below_us", lane.wait_quantile_us(0.5)},
+		{"wait_p99_below_us", lane.wait_quantile_us(0.99)}};
+}
+
 ordered_json describe(const ShardFigures &figures)
 {
 	ordered_json all;
@@ -42,6 +53,7 @@ ordered_json describe(const ShardFigures &figures)
 	for (size_t i = 0; i < counter_infos.size(); i++)
 		all[counter_infos[i].name] = figures.values[i];
 	all["park_ns"] = describe(figures.park_ns);
+	all["lane"] = figures.lane ? describe(*figures.lane) : ordered_json();
 	all["ratios"] = ratios(figures);
 	return all;
 }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lanesd/lane_figures.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <sstream>
+#include <string>
+
+namespace lanes {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words split(const std::string &text, char separator)
+{
+	std::istringstream stream(text);
+	Words words;
+
+	for (std::string word; std::getline(stream, word, separator);)
+		words.push_back(std::move(word));
+	return words;
+}
+
+/* A line's columns by the names in the header. */
+class Row {
+public:
+	Row(const Words &names, const Words &values) : names_(names), values_(values) {}
+
+	bool complete() const { return values_.size() == names_.size(); }
+	std::string text(std::string_view name) const
+	{
+		const auto at = std::ranges::find(names_, name);
+
+		return at == names_.end() ? "" : values_[static_cast<size_t>(at - names_.begin())];
+	}
+	uint64_t number(std::string_view name) const { return to_number(text(name)); }
+	static uint64_t to_number(const std::string &text)
+	{
+		uint64_t number = 0;
+
+		std::from_chars(text.data(), text.data() + text.size(), number);
+		return number;
+	}
+
+private:
+	const Words &names_;
+	const Words &values_;
+};
+
+LaneFigures figures_of(const Row &row)
+{
+	LaneFigures figures{
+		.queued = row.number("queued"),
+		.local = row.number("local"),
+		.global = row.number("global"),
+		.stolen = row.number("stolen"),
+		.waits = {},
+		.waited_us = row.number("waited_us"),
+	};
+
+	for (const std::string &slot : split(row.text("waits"), ','))
+		figures.waits.push_back(Row::to_number(slot));
+	return figures;
+}
+
+} // namespace
+
+void LaneFigures::add(const LaneFigures &other)
+{
+	queued += other.queued;
+	local += other.local;
+	global += other.global;
+	stolen += other.stolen;
+	waited_us += other.waited_us;
+	waits.resize(std::max(waits.size(), other.waits.size()));
+	for (size_t slot = 0; slot < other.waits.size(); slot++)
+		waits[slot] += other.waits[slot];
+}
+
+uint64_t LaneFigures::wait_quantile_us(double fraction) const
+{
+	const uint64_t all = std::accumulate(waits.begin(), waits.end(), uint64_t{0});
+	uint64_t below = 0;
+
+	if (!all)
+		return 0;
+	for (size_t slot = 0; slot < waits.size(); slot++) {
+		below += waits[slot];
+		if (static_cast<double>(below) >= fraction * static_cast<double>(all))
+			return uint64_t{1} << slot;
+	}
+	return uint64_t{1} << (waits.size() - 1);
+}
+
+std::map<int, LaneFigures> read_lane_figures(std::istream &text, const std::set<ino_t> &inodes)
+{
+	std::map<int, LaneFigures> all;
+	std::string line;
+	Words names;
+
+	if (std::getline(text, line))
+		names = split(line, ' ');
+	while (std::getline(text, line)) {
+		const Words values = split(line, ' ');
+		const Row row(names, values);
+
+		if (row.complete() && inodes.contains(row.number("inode")))
+			all[static_cast<int>(row.number("cpu"))].add(figures_of(row));
+	}
+	return all;
+}
+
+} // namespace lanes
