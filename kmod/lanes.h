@@ -254,6 +254,23 @@ static inline bool lanes_queue_empty(const struct sock *sk)
 	return reqsk_queue_empty(lanes_queue(sk));
 }
 
+/* In a stamp: only its own CPU may take it, see lanes_top_ready(). */
+#define LANES_RESERVED		1U
+
+static inline bool lanes_reserved(const struct request_sock *req)
+{
+	return READ_ONCE(tcp_rsk(req)->last_oow_ack_time) & LANES_RESERVED;
+}
+
+/* Not below 0: the lane's clock may have been put back since the stamp. */
+static inline u32 lanes_age(const struct request_sock *req, u32 clock)
+{
+	u32 stamp = READ_ONCE(tcp_rsk(req)->last_oow_ack_time);
+	s32 age = clock - (stamp & ~LANES_RESERVED);
+
+	return max(age, 0);
+}
+
 void lanes_queue_stamp(const struct request_sock *req, u32 clock,
 		       bool reserved);
 void lanes_lane_ready(struct sock *sk);
@@ -261,9 +278,6 @@ void lanes_top_ready(struct sock *sk);
 void lanes_lane_tick(struct timer_list *timer);
 void lanes_global_tick(struct timer_list *timer);
 void lanes_spill_all(struct lanes_listener *l);
-bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own);
-int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
-	       struct socket *newsock, struct proto_accept_arg *arg);
 
 /*
  * How many connections wait in a lane. Its sk_ack_backlog is one more, so that
@@ -280,6 +294,11 @@ static inline u32 lanes_clock(const struct lanes_lane *lane)
 {
 	return tcp_jiffies32 - READ_ONCE(lane->skew);
 }
+
+/* What an acceptor takes. */
+bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own);
+int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
+	       struct socket *newsock, struct proto_accept_arg *arg);
 
 /* Wake-ups. */
 void lanes_wake(wait_queue_head_t *wq);
@@ -322,6 +341,10 @@ int lanes_options_copy(struct lanes_lane *lane);
 int lanes_options_changed(struct lanes_listener *l);
 void lanes_options_syn(struct lanes_lane *lane);
 void lanes_options_socket(const struct sock *from, struct sock *to);
+
+/* What it tells. */
+int lanes_info_option(struct lanes_listener *l, int name, char __user *val,
+		      int __user *lenp);
 
 /* Operations. */
 const struct proto_ops *lanes_ops_stock(const struct sock *sk);
