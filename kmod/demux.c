@@ -143,6 +143,14 @@ static struct lanes_lane *lanes_cookie(struct lanes_lane *own)
 	return NULL;
 }
 
+/* The packet goes the stock way; @mib is LANES_MIB_FALLBACK_*, for SYNs. */
+static unsigned int lanes_fall_back(const struct lanes_packet *p, int mib)
+{
+	if (p->th->syn && !p->th->ack)
+		this_cpu_inc(p->ln->mib->mibs[mib]);
+	return NF_ACCEPT;
+}
+
 static unsigned int lanes_overflow(const struct lanes_packet *p,
 				   const struct sock *sk)
 {
@@ -160,9 +168,12 @@ static bool lanes_refuses(struct request_sock *req)
 {
 	const struct inet_connection_sock *icsk = inet_csk(req->rsk_listener);
 	struct lanes_listener *l;
+	struct lanes_lane *lane;
 
 	if (READ_ONCE(icsk->icsk_ulp_ops) == &lanes_lane_ulp) {
-		lanes_admits(rcu_dereference(icsk->icsk_ulp_data));
+		lane = rcu_dereference(icsk->icsk_ulp_data);
+		if (!lanes_admits(lane))
+			lanes_count_listener(lane->listener, LANES_MIB_OVERFLOW, 1);
 		return false;
 	}
 	if (READ_ONCE(icsk->icsk_ulp_ops) != &lanes_ulp)
@@ -170,6 +181,7 @@ static bool lanes_refuses(struct request_sock *req)
 	l = rcu_dereference(icsk->icsk_ulp_data);
 	if (!l || !lanes_full(l, NULL))
 		return false;
+	lanes_count_listener(l, LANES_MIB_OVERFLOW, 1);
 	/* As the stock code: the peer has acknowledged, ask it again. */
 	inet_rsk(req)->acked = 1;
 	return true;
@@ -190,16 +202,21 @@ static void lanes_demux_own(struct lanes_packet *p)
  */
 bool lanes_demux_wants(const struct sock *sk)
 {
-	int state = READ_ONCE(sk->sk_state);
-
-	return state == TCP_NEW_SYN_RECV || state == TCP_TIME_WAIT;
+	return BIT(READ_ONCE(sk->sk_state)) &
+	       (TCPF_NEW_SYN_RECV | TCPF_TIME_WAIT | TCPF_LISTEN);
 }
 
-/* A packet of a connection: established, half-open or in TIME_WAIT. */
+/* A packet of a connection: established, half-open or in TIME_WAIT; or one to
+ * which a rule or a program has assigned a listener.
+ */
 static unsigned int lanes_known(struct lanes_packet *p, struct sock *sk)
 {
-	if (sk->sk_state == TCP_TIME_WAIT && p->th->syn && !p->th->ack)
+	if (sk->sk_state == TCP_LISTEN)
+		return lanes_fall_back(p, LANES_MIB_FALLBACK_ASSIGNED);
+	if (sk->sk_state == TCP_TIME_WAIT && p->th->syn && !p->th->ack) {
 		lanes_demux_own(p);
+		return lanes_fall_back(p, LANES_MIB_FALLBACK_TIME_WAIT);
+	}
 	if (sk->sk_state == TCP_NEW_SYN_RECV && p->th->ack && !p->th->rst &&
 	    lanes_refuses(inet_reqsk(sk)))
 		return lanes_overflow(p, inet_reqsk(sk)->rsk_listener);
@@ -235,18 +252,22 @@ unsigned int lanes_demux(struct lanes_packet *p)
 
 	sk = lanes_listening(p);
 	lane = sk ? lanes_lookup(p->net, p->port, sk) : NULL;
-	if (!lane || !lanes_plain(sk))
-		return NF_ACCEPT;
+	if (!lane)
+		return lanes_fall_back(p, LANES_MIB_FALLBACK_OTHER);
+	if (!lanes_plain(sk))
+		return lanes_fall_back(p, LANES_MIB_FALLBACK_GUARDED);
 	if (p->th->ack) {
 		lane = lanes_cookie(lane);
 		if (!lane)
 			return NF_ACCEPT;
 	} else if (READ_ONCE(lanes_queue(sk)->fastopenq.max_qlen) &&
 		   lanes_fast_open(p)) {
-		return NF_ACCEPT;
+		return lanes_fall_back(p, LANES_MIB_FALLBACK_FAST_OPEN);
 	}
-	if (!lanes_admits(lane))
+	if (!lanes_admits(lane)) {
+		lanes_count_listener(lane->listener, LANES_MIB_OVERFLOW, 1);
 		return lanes_overflow(p, sk);
+	}
 	if (p->th->syn)
 		lanes_demux_own(p);
 	lanes_options_syn(lane);

@@ -120,6 +120,7 @@ static void lanes_detach_begin(struct lanes_listener *l)
 	sock_owned_by_me(sk);
 	WRITE_ONCE(l->draining, true);
 	lanes_net_detach(l);
+	lanes_count(l->ln, DETACHED);
 	WRITE_ONCE(sk->sk_socket->ops, lanes_ops_stock(sk));
 	smp_wmb(); /* pairs with smp_rmb() in lanes_close() */
 	RCU_INIT_POINTER(inet_csk(sk)->icsk_ulp_data, NULL);

@@ -39,6 +39,9 @@
  * - Demux reads its own CPU's table and a lane's bottom half under RCU.
  *   A lane leaves the tables, then a grace period passes, then its bottom
  *   half is released, then another, then it is freed.
+ * - A reader of /proc or sock_diag(7) finds the listener in its namespace's
+ *   list or by the top half, under RCU. It leaves both before a grace period
+ *   of its detach, and is freed after the last.
  * - An operation of an attached socket (accept, poll, ...) finds its listener
  *   under RCU and holds lanes_listener.users while it uses it, asleep or not.
  *   Detach kills that reference, wakes the sleepers and waits.
@@ -53,7 +56,7 @@
  * has put the stock ops back. After a detach a task can still be between
  * reading sock->ops and entering, or between leaving and returning: it is
  * not asleep there, so synchronize_rcu_tasks() waits for it before the last
- * references go. No child carries a pointer to the module's text or data.
+ * references go; exit waits so for sock_diag(7), which has none. No child carries a pointer to the module's text or data.
  */
 #ifndef _LANES_H
 #define _LANES_H
@@ -128,25 +131,10 @@ struct lanes_lane {
 };
 
 /**
- * struct lanes_stats - what happened on one CPU
- * @enqueued_local: connections left in the local accept queue
- * @enqueued_global: connections moved to the global one at birth
- * @accepted_local: taken by a bound acceptor from its own lane
- * @accepted_global: taken from the global accept queue
- * @accepted_stolen: taken from another CPU's lane
- * @spilled: moved to the global accept queue after a wait
- */
-struct lanes_stats {
-	u64	enqueued_local;
-	u64	enqueued_global;
-	u64	accepted_local;
-	u64	accepted_global;
-	u64	accepted_stolen;
-	u64	spilled;
-};
-
-/**
  * struct lanes_listener - an attached listening socket
+ * @node: of lanes_net.list; written under lanes_mutex, read under RCU
+ * @id: grows along that list; constant once in it
+ * @ln: what we know of the network namespace; constant
  * @top: the top half; holds a reference
  * @lane: nr_cpu_ids pointers, NULL for impossible CPUs; constant
  * @users: operations under way; killed by detach
@@ -170,6 +158,9 @@ struct lanes_stats {
  * @late: bit per CPU: its local accept queue was not empty at a tick
  */
 struct lanes_listener {
+	struct list_head	node;
+	u64			id;
+	struct lanes_net	*ln;
 	struct sock		*top;
 	struct lanes_lane	**lane;
 	struct percpu_ref	users;
@@ -193,6 +184,8 @@ struct lanes_listener {
  * struct lanes_net - a network namespace
  * @listeners: attached in it; the hooks are registered and the tables there
  *	while it is not zero. Protected by lanes_mutex
+ * @list: of these, in the order of their attach; under lanes_mutex or RCU
+ * @next_id: of the next listener; under lanes_mutex
  * @spill_ms: net.lanes.spill_ms, the default for new listeners
  * @steer: net.lanes.steer, LANES_STEER_*; lockless
  * @steer_backlog: net.lanes.steer_backlog; lockless
@@ -206,6 +199,8 @@ struct lanes_listener {
  */
 struct lanes_net {
 	unsigned int		listeners;
+	struct list_head	list;
+	u64			next_id;
 	unsigned int		spill_ms;
 	unsigned int		steer;
 	unsigned int		steer_backlog;
@@ -240,6 +235,14 @@ struct lanes_flow {
 	u16			used;
 	u16			moved;
 };
+
+/* Count @nr more of LANES_MIB_* @mib, for a listener and for its namespace. */
+static inline void lanes_count_listener(const struct lanes_listener *l, int mib,
+					unsigned int nr)
+{
+	this_cpu_add(l->stats->mibs[mib], nr);
+	this_cpu_add(l->ln->mib->mibs[mib], nr);
+}
 
 /* The queues. */
 
@@ -287,6 +290,20 @@ void lanes_spill_all(struct lanes_listener *l);
 static inline u32 lanes_length(const struct lanes_lane *lane)
 {
 	return READ_ONCE(lane->sk->sk_ack_backlog) - 1;
+}
+
+/*
+ * How long ago a connection's handshake ended, in microseconds. The stock code
+ * notes it in the child and touches it again when data is read, so that it is
+ * there for nothing until somebody has accepted the child; 0 if the softirq
+ * that made the child is not that far.
+ */
+static inline u64 lanes_waited_us(const struct sock *child)
+{
+	u64 since = READ_ONCE(tcp_sk(child)->rcvq_space.time);
+	u64 now = tcp_clock_us();
+
+	return since && since < now ? now - since : 0;
 }
 
 /* The time in jiffies as @lane's CPU has seen it pass. */
@@ -345,6 +362,8 @@ void lanes_options_socket(const struct sock *from, struct sock *to);
 /* What it tells. */
 int lanes_info_option(struct lanes_listener *l, int name, char __user *val,
 		      int __user *lenp);
+int lanes_proc_enter(struct net *net);
+void lanes_proc_leave(struct net *net);
 
 /* Operations. */
 const struct proto_ops *lanes_ops_stock(const struct sock *sk);

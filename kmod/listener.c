@@ -151,7 +151,7 @@ static int lanes_lane_create(struct lanes_listener *l, int cpu)
 	l->lane[cpu] = lane;
 	lane->listener = l;
 	lane->net = sock_net(l->top);
-	lane->ln = lanes_net(lane->net);
+	lane->ln = l->ln;
 	lane->top = l->top;
 	lane->cpu = cpu;
 	lane->port = inet_sk(l->top)->inet_num;
@@ -217,7 +217,8 @@ static struct lanes_listener *lanes_create(struct sock *sk)
 	if (!l)
 		return ERR_PTR(-ENOMEM);
 	l->top = sk;
-	l->spill_ms = READ_ONCE(lanes_net(sock_net(sk))->spill_ms);
+	l->ln = lanes_net(sock_net(sk));
+	l->spill_ms = READ_ONCE(l->ln->spill_ms);
 	init_completion(&l->idle);
 	timer_setup(&l->timer, lanes_global_tick, 0);
 	INIT_WORK(&l->lost, lanes_lost);
@@ -286,6 +287,7 @@ int lanes_attach(struct sock *sk)
 	/* Some kernels clear it for any ULP. */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	lanes_net_show(l);
+	lanes_count(l->ln, ATTACHED);
 	return 0;
 }
 

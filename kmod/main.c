@@ -53,8 +53,11 @@ static void __exit lanes_exit(void)
 	tcp_unregister_ulp(&lanes_ulp);
 	lanes_detach_exit();
 	lanes_hotplug_exit();
-	/* The last hooks may still run. */
+	/* The last hooks may still run; and sock_diag(7), which reads a
+	 * socket's ULP and calls it without a lock or a reference.
+	 */
 	synchronize_net();
+	synchronize_rcu_tasks();
 	lanes_steer_exit();
 	lanes_demux_exit();
 	lanes_net_exit();

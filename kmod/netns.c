@@ -161,7 +161,7 @@ int lanes_net_attach(struct net *net)
 }
 
 /**
- * lanes_net_show() - let packets find a listener that is counted in
+ * lanes_net_show() - let packets and readers find a listener that is counted in
  * @l: listener
  *
  * Context: process context.
@@ -169,6 +169,8 @@ int lanes_net_attach(struct net *net)
 void lanes_net_show(struct lanes_listener *l)
 {
 	mutex_lock(&lanes_mutex);
+	l->id = l->ln->next_id++;
+	list_add_tail_rcu(&l->node, &l->ln->list);
 	lanes_demux_add(l);
 	mutex_unlock(&lanes_mutex);
 }
@@ -177,8 +179,8 @@ void lanes_net_show(struct lanes_listener *l)
  * lanes_net_detach() - undo lanes_net_attach() and lanes_net_show()
  * @l: listener
  *
- * Context: process context. A packet may be on its way to a lane until the
- * next grace period.
+ * Context: process context. A packet may be on its way to a lane, and a reader
+ * at the listener, until the next grace period.
  */
 void lanes_net_detach(struct lanes_listener *l)
 {
@@ -186,7 +188,8 @@ void lanes_net_detach(struct lanes_listener *l)
 
 	mutex_lock(&lanes_mutex);
 	lanes_demux_del(l);
-	if (!--lanes_net(net)->listeners)
+	list_del_rcu(&l->node);
+	if (!--l->ln->listeners)
 		lanes_net_close(net);
 	mutex_unlock(&lanes_mutex);
 }
@@ -197,6 +200,7 @@ static int __net_init lanes_net_enter(struct net *net)
 	unsigned int i;
 	int err;
 
+	INIT_LIST_HEAD(&ln->list);
 	ln->spill_ms = LANES_SPILL_MS_DEFAULT;
 	ln->steer = LANES_STEER_DATA;
 	ln->steer_backlog = 1000;
@@ -205,9 +209,13 @@ static int __net_init lanes_net_enter(struct net *net)
 	err = lanes_stats_enter(net);
 	if (err)
 		return err;
+	err = lanes_proc_enter(net);
+	if (err)
+		goto err_stats;
+	err = -ENOMEM;
 	ln->table = kmemdup(lanes_sysctls, sizeof(lanes_sysctls), GFP_KERNEL);
 	if (!ln->table)
-		goto err_stats;
+		goto err_proc;
 	for (i = 0; i < LANES_NR_SYSCTLS; i++)
 		ln->table[i].data += (unsigned long)ln;
 	ln->sysctl = lanes_register_net_sysctl(net, "net/lanes", ln->table,
@@ -218,9 +226,11 @@ static int __net_init lanes_net_enter(struct net *net)
 
 err_table:
 	kfree(ln->table);
+err_proc:
+	lanes_proc_leave(net);
 err_stats:
 	lanes_stats_leave(net);
-	return -ENOMEM;
+	return err;
 }
 
 static void __net_exit lanes_net_leave(struct net *net)
@@ -231,6 +241,7 @@ static void __net_exit lanes_net_leave(struct net *net)
 	WARN_ON_ONCE(ln->listeners);
 	unregister_net_sysctl_table(ln->sysctl);
 	kfree(ln->table);
+	lanes_proc_leave(net);
 	lanes_stats_leave(net);
 }
 

@@ -187,7 +187,7 @@ static void lanes_enqueued(struct lanes_lane *lane)
 {
 	struct lanes_listener *l = lane->listener;
 
-	this_cpu_inc(l->stats->enqueued_local);
+	lanes_count_listener(l, LANES_MIB_ENQUEUED_LOCAL, 1);
 	lanes_look_after(lane, lanes_period(l));
 	lanes_wake(&lane->wq);
 	if (sock_flag(l->top, SOCK_FASYNC))
@@ -203,6 +203,7 @@ static void lanes_enqueued(struct lanes_lane *lane)
 void lanes_lane_ready(struct sock *sk)
 {
 	struct lanes_lane *lane;
+	unsigned int moved;
 
 	rcu_read_lock();
 	lane = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
@@ -212,8 +213,8 @@ void lanes_lane_ready(struct sock *sk)
 		lanes_enqueued(lane);
 		goto out;
 	}
-	this_cpu_add(lane->listener->stats->enqueued_global,
-		     lanes_spill(lane, 0));
+	moved = lanes_spill(lane, 0);
+	lanes_count_listener(lane->listener, LANES_MIB_ENQUEUED_GLOBAL, moved);
 	/* Its acceptor did not come in time, but it may now, and then the lane
 	 * is its own again.
 	 */
@@ -267,13 +268,14 @@ void lanes_top_ready(struct sock *sk)
 	if (lanes_claimed(lane) &&
 	    lanes_move(sk, lane->sk, LANES_PULL_SEARCH, lane->cpu, 0, 0,
 		       lanes_clock(lane))) {
+		lanes_count_listener(l, LANES_MIB_PULLED_DOWN, 1);
 		lanes_enqueued(lane);
 		/* Who passed by this one may sleep now. */
 		if (!lanes_queue_empty(sk))
 			lanes_wake_global(l);
 		goto out;
 	}
-	this_cpu_inc(l->stats->enqueued_global);
+	lanes_count_listener(l, LANES_MIB_ENQUEUED_GLOBAL, 1);
 	lanes_backlog_note(l);
 	if (!timer_pending(&l->timer))
 		mod_timer(&l->timer, jiffies + lanes_period(l));
@@ -329,7 +331,8 @@ void lanes_lane_tick(struct timer_list *timer)
 	} else {
 		moved = lanes_spill(lane, 0);
 	}
-	this_cpu_add(l->stats->spilled, moved);
+	if (moved)
+		lanes_count_listener(l, LANES_MIB_SPILLED, moved);
 
 	if (lanes_queue_empty(lane->sk)) {
 		if (test_bit(lane->cpu, l->late))

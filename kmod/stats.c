@@ -8,6 +8,22 @@
 #include "lanes.h"
 
 static const char * const lanes_mib_name[] = {
+	[LANES_MIB_ENQUEUED_LOCAL]	= "LanesEnqueuedLocal",
+	[LANES_MIB_ENQUEUED_GLOBAL]	= "LanesEnqueuedGlobal",
+	[LANES_MIB_ACCEPTED_LOCAL]	= "LanesAcceptedLocal",
+	[LANES_MIB_ACCEPTED_GLOBAL]	= "LanesAcceptedGlobal",
+	[LANES_MIB_ACCEPTED_STOLEN]	= "LanesAcceptedStolen",
+	[LANES_MIB_SPILLED]		= "LanesSpilled",
+	[LANES_MIB_PULLED_DOWN]		= "LanesPulledDown",
+	[LANES_MIB_OVERFLOW]		= "LanesOverflow",
+	[LANES_MIB_ATTACHED]		= "LanesAttached",
+	[LANES_MIB_DETACHED]		= "LanesDetached",
+	[LANES_MIB_FALLBACK_OTHER]	= "LanesFallbackOther",
+	[LANES_MIB_FALLBACK_GUARDED]	= "LanesFallbackGuarded",
+	[LANES_MIB_FALLBACK_FAST_OPEN]	= "LanesFallbackFastOpen",
+	[LANES_MIB_FALLBACK_TIME_WAIT]	= "LanesFallbackTimeWait",
+	[LANES_MIB_FALLBACK_ASSIGNED]	= "LanesFallbackAssigned",
+	[LANES_MIB_COOKIE_ACCEPTED]	= "LanesCookieAccepted",
 	[LANES_MIB_STEER_LOCAL]		= "LanesSteerLocal",
 	[LANES_MIB_STEER_BEHIND]	= "LanesSteerBehind",
 	[LANES_MIB_STEER_HANDED_OVER]	= "LanesSteerHandedOver",
@@ -50,6 +66,23 @@ static int lanes_stats_show(struct seq_file *seq, void *v)
 		seq_printf(seq, "%-32s\t%lu\n", lanes_mib_name[i],
 			   lanes_stats_sum(ln, i));
 	return 0;
+}
+
+/**
+ * lanes_stats_total() - the sum of a listener's counter over the CPUs
+ * @l: listener
+ * @mib: LANES_MIB_*, below LANES_MIB_OF_LISTENER
+ *
+ * Context: any. Lockless: each CPU adds to its own by this_cpu_add().
+ */
+u64 lanes_stats_total(const struct lanes_listener *l, int mib)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(l->stats, cpu)->mibs[mib]);
+	return sum;
 }
 
 /**

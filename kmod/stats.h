@@ -8,9 +8,33 @@
 #ifndef _LANES_STATS_H
 #define _LANES_STATS_H
 
+#include <linux/bitops.h>
+#include <linux/minmax.h>
 #include <linux/percpu.h>
 
 enum {
+	/* Also kept for each listener. A connection: */
+	LANES_MIB_ENQUEUED_LOCAL,	/* left in its lane, for its acceptor */
+	LANES_MIB_ENQUEUED_GLOBAL,	/* given to the global queue at birth */
+	LANES_MIB_ACCEPTED_LOCAL,	/* from the acceptor's own lane */
+	LANES_MIB_ACCEPTED_GLOBAL,	/* from the global accept queue */
+	LANES_MIB_ACCEPTED_STOLEN,	/* from the lane of another CPU */
+	LANES_MIB_SPILLED,		/* from its lane to the global queue, late */
+	LANES_MIB_PULLED_DOWN,		/* from the top half, where it was born */
+	/* Likewise, a packet: */
+	LANES_MIB_OVERFLOW,		/* refused: the backlog is full */
+	LANES_MIB_OF_LISTENER,		/* none, but how many these are */
+	/* A listener: */
+	LANES_MIB_ATTACHED = LANES_MIB_OF_LISTENER,
+	LANES_MIB_DETACHED,		/* in whatever way it ended */
+	/* A SYN to an attached port, left alone as it meets: */
+	LANES_MIB_FALLBACK_OTHER,	/* another listener, or none */
+	LANES_MIB_FALLBACK_GUARDED,	/* a filter, a key or an IPsec policy */
+	LANES_MIB_FALLBACK_FAST_OPEN,	/* fast open, which the top half serves */
+	LANES_MIB_FALLBACK_TIME_WAIT,	/* the connection's predecessor */
+	LANES_MIB_FALLBACK_ASSIGNED,	/* a listener that a rule has assigned */
+	/* A handshake: */
+	LANES_MIB_COOKIE_ACCEPTED,	/* ended by the ACK of a SYN cookie */
 	/* A packet of a recorded flow: */
 	LANES_MIB_STEER_LOCAL,		/* processed where it arrived, its owner */
 	LANES_MIB_STEER_BEHIND,		/* arrived at its owner, behind earlier ones */
@@ -47,11 +71,37 @@ struct lanes_mib {
 	unsigned long mibs[LANES_MIB_MAX];
 };
 
+/* Slots of a histogram: below 1 us, below 2, below 4, ..., from 4.2 s on. */
+#define LANES_WAIT_SLOTS 24
+
+/**
+ * struct lanes_stats - the counters of a listener on one CPU
+ * @mibs: indexed by LANES_MIB_*, those below LANES_MIB_OF_LISTENER. An accept
+ *	counts where the acceptor ran, the rest where the packet was processed
+ * @wait: accepts by how long the connection had waited, see lanes_wait_slot()
+ */
+struct lanes_stats {
+	u64	mibs[LANES_MIB_OF_LISTENER];
+	u64	wait[LANES_WAIT_SLOTS];
+};
+
+/**
+ * lanes_wait_slot() - the slot of a histogram
+ * @us: microseconds
+ */
+static inline unsigned int lanes_wait_slot(u64 us)
+{
+	return min_t(unsigned int, fls64(us), LANES_WAIT_SLOTS - 1);
+}
+
 #define lanes_count_add(ln, name, nr) \
 	this_cpu_add((ln)->mib->mibs[LANES_MIB_##name], nr)
 #define lanes_count(ln, name) lanes_count_add(ln, name, 1)
 
+struct lanes_listener;
 struct net;
+
+u64 lanes_stats_total(const struct lanes_listener *l, int mib);
 
 int lanes_stats_enter(struct net *net);
 void lanes_stats_leave(struct net *net);

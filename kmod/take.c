@@ -75,6 +75,16 @@ bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own)
 	       lanes_global_ready(l, own) || lanes_oldest(l, own);
 }
 
+/* @mib is LANES_MIB_ACCEPTED_*. */
+static void lanes_taken(struct lanes_listener *l, const struct sock *child,
+			int mib)
+{
+	u64 us = lanes_waited_us(child);
+
+	lanes_count_listener(l, mib, 1);
+	this_cpu_inc(l->stats->wait[lanes_wait_slot(us)]);
+}
+
 /**
  * lanes_take() - accept a connection without waiting
  * @l: listener; the caller is a user of it
@@ -94,14 +104,14 @@ int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
 	if (own && !lanes_queue_empty(own->sk)) {
 		err = lanes_inet_accept(own->sock, newsock, arg);
 		if (!err)
-			this_cpu_inc(l->stats->accepted_local);
+			lanes_taken(l, newsock->sk, LANES_MIB_ACCEPTED_LOCAL);
 		if (err != -EAGAIN)
 			return err;
 	}
 	if (lanes_global_ready(l, own)) {
 		err = lanes_inet_accept(l->top->sk_socket, newsock, arg);
 		if (!err)
-			this_cpu_inc(l->stats->accepted_global);
+			lanes_taken(l, newsock->sk, LANES_MIB_ACCEPTED_GLOBAL);
 		if (err != -EAGAIN)
 			return err;
 	}
@@ -110,6 +120,6 @@ int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
 		return -EAGAIN;
 	err = lanes_inet_accept(lane->sock, newsock, arg);
 	if (!err)
-		this_cpu_inc(l->stats->accepted_stolen);
+		lanes_taken(l, newsock->sk, LANES_MIB_ACCEPTED_STOLEN);
 	return err;
 }

@@ -24,6 +24,9 @@ static void lanes_confirm(const struct request_sock *req, struct sock *child)
 {
 	struct lanes_net *ln = lanes_net(sock_net(child));
 
+	/* Made from a cookie just now, not from a SYN on a listener. */
+	if (!req->rsk_listener)
+		lanes_count(ln, COOKIE_ACCEPTED);
 	if (READ_ONCE(ln->steer) != LANES_STEER_OFF)
 		lanes_flow_record(ln, lanes_request_hash(req),
 				  LANES_FLOW_ESTABLISHED);
@@ -54,10 +57,12 @@ static void lanes_lane_clone(const struct request_sock *req, struct sock *child,
 }
 
 struct tcp_ulp_ops lanes_ulp __read_mostly = {
-	.name	= LANES_ULP_NAME,
-	.owner	= THIS_MODULE,
-	.init	= lanes_attach,
-	.clone	= lanes_top_clone,
+	.name		= LANES_ULP_NAME,
+	.owner		= THIS_MODULE,
+	.init		= lanes_attach,
+	.clone		= lanes_top_clone,
+	.get_info	= lanes_ulp_info,
+	.get_info_size	= lanes_ulp_info_size,
 };
 
 struct tcp_ulp_ops lanes_lane_ulp __read_mostly = {

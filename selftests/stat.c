@@ -4,6 +4,22 @@
 #include <stdio.h>
 
 static const char *const stat_name[NR_STATS] = {
+	[ENQUEUED_LOCAL] = "LanesEnqueuedLocal",
+	[ENQUEUED_GLOBAL] = "LanesEnqueuedGlobal",
+	[ACCEPTED_LOCAL] = "LanesAcceptedLocal",
+	[ACCEPTED_GLOBAL] = "LanesAcceptedGlobal",
+	[ACCEPTED_STOLEN] = "LanesAcceptedStolen",
+	[SPILLED] = "LanesSpilled",
+	[PULLED_DOWN] = "LanesPulledDown",
+	[OVERFLOW] = "LanesOverflow",
+	[ATTACHED] = "LanesAttached",
+	[DETACHED] = "LanesDetached",
+	[FALLBACK_OTHER] = "LanesFallbackOther",
+	[FALLBACK_GUARDED] = "LanesFallbackGuarded",
+	[FALLBACK_FAST_OPEN] = "LanesFallbackFastOpen",
+	[FALLBACK_TIME_WAIT] = "LanesFallbackTimeWait",
+	[FALLBACK_ASSIGNED] = "LanesFallbackAssigned",
+	[COOKIE_ACCEPTED] = "LanesCookieAccepted",
 	[STEER_LOCAL] = "LanesSteerLocal",
 	[STEER_BEHIND] = "LanesSteerBehind",
 	[STEER_HANDED_OVER] = "LanesSteerHandedOver",
@@ -84,7 +100,7 @@ long stats_total(const struct stats *s)
 
 void stats_diag(const char *what, const struct stats *s)
 {
-	char text[400] = "";
+	char text[1000] = "";
 	int len = 0;
 
 	/* Without the common prefix. */

@@ -66,6 +66,35 @@ static inline int lanes_op_accept(struct socket *sock, struct socket *newsock,
 }
 #endif
 
+/* Defined in info.c; lanes_ulp_info() and its size are what tcp_ulp_ops points
+ * to. Who may see the ports may see the counters.
+ */
+int lanes_info_diag(struct sock *sk, struct sk_buff *skb);
+size_t lanes_info_diag_size(void);
+
+#ifdef LANES_HAVE_ULP_NET_ADMIN
+static inline int lanes_ulp_info(struct sock *sk, struct sk_buff *skb,
+				 bool net_admin)
+{
+	return lanes_info_diag(sk, skb);
+}
+
+static inline size_t lanes_ulp_info_size(const struct sock *sk, bool net_admin)
+{
+	return lanes_info_diag_size();
+}
+#else
+static inline int lanes_ulp_info(struct sock *sk, struct sk_buff *skb)
+{
+	return lanes_info_diag(sk, skb);
+}
+
+static inline size_t lanes_ulp_info_size(const struct sock *sk)
+{
+	return lanes_info_diag_size();
+}
+#endif
+
 #ifdef LANES_HAVE_LOOKUP_HASHINFO
 #define lanes_call_lookup(lookup, netns, args...) ({			\
 	struct net *_net = (netns);					\

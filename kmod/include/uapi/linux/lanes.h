@@ -87,6 +87,30 @@ struct lanes_lane_info {
 	__u64	enqueued_global;
 };
 
+/*
+ * sock_diag(7): INET_DIAG_ULP_INFO of an attached listener has, besides the
+ * name, a nest of this type, far from what the kernel defines.
+ */
+#define LANES_ULP_INFO	200
+
+/* In it. Counters are those of struct lanes_info; more may follow. */
+enum {
+	LANES_INFO_UNSPEC,
+	LANES_INFO_PAD,
+	LANES_INFO_LANES,	/* u32: possible CPUs, one lane each */
+	LANES_INFO_SPILL_MS,	/* u32: see LANES_SPILL_MS */
+	LANES_INFO_QUEUED,	/* u32: connections waiting in all queues */
+	LANES_INFO_LOCAL,	/* u64: accepted from the acceptor's own lane */
+	LANES_INFO_GLOBAL,	/* u64: accepted from the global queue */
+	LANES_INFO_STOLEN,	/* u64: accepted from another CPU's lane */
+	LANES_INFO_SPILLED,	/* u64: from a lane to the global queue, late */
+	LANES_INFO_PULLED_DOWN,	/* u64: from the top half to a lane */
+	LANES_INFO_OVERFLOW,	/* u64: packets refused, the backlog was full */
+	__LANES_INFO_MAX
+};
+
+#define LANES_INFO_MAX	(__LANES_INFO_MAX - 1)
+
 #ifdef __cplusplus
 static_assert(sizeof(struct lanes_info) == 56, "lanes_info is uapi");
 static_assert(sizeof(struct lanes_lane_info) == 32, "lanes_lane_info is uapi");
