@@ -12,6 +12,7 @@
 #include <net/netns/hash.h>
 
 #include "packet.h"
+#include "trace.h"
 
 #define LANES_TABLE_SIZE BIT(LANES_TABLE_BITS)
 
@@ -143,12 +144,23 @@ static struct lanes_lane *lanes_cookie(struct lanes_lane *own)
 	return NULL;
 }
 
-/* The packet goes the stock way; @mib is LANES_MIB_FALLBACK_*, for SYNs. */
-static unsigned int lanes_fall_back(const struct lanes_packet *p, int mib)
+/* The packet goes the stock way; of SYNs that is told. */
+static unsigned int lanes_fall_back(const struct lanes_packet *p,
+				    enum lanes_fallback why)
 {
-	if (p->th->syn && !p->th->ack)
-		this_cpu_inc(p->ln->mib->mibs[mib]);
+	if (p->th->syn && !p->th->ack) {
+		this_cpu_inc(p->ln->mib->mibs[LANES_MIB_FALLBACK_OTHER + why]);
+		trace_lanes_fallback(p, why);
+	}
 	return NF_ACCEPT;
+}
+
+/* There is no room for it, or for what it would become. */
+static void lanes_overflowed(const struct lanes_packet *p,
+			     struct lanes_listener *l, int lane)
+{
+	lanes_count_listener(l, LANES_MIB_OVERFLOW, 1);
+	trace_lanes_overflow(p, lane, READ_ONCE(l->top->sk_max_ack_backlog));
 }
 
 static unsigned int lanes_overflow(const struct lanes_packet *p,
@@ -164,7 +176,8 @@ static unsigned int lanes_overflow(const struct lanes_packet *p,
  * room. A bottom half is told whether it has, and the stock code does what it
  * does then; a top half cannot be told, so the ACK is dropped here.
  */
-static bool lanes_refuses(struct request_sock *req)
+static bool lanes_refuses(const struct lanes_packet *p,
+			  struct request_sock *req)
 {
 	const struct inet_connection_sock *icsk = inet_csk(req->rsk_listener);
 	struct lanes_listener *l;
@@ -173,7 +186,7 @@ static bool lanes_refuses(struct request_sock *req)
 	if (READ_ONCE(icsk->icsk_ulp_ops) == &lanes_lane_ulp) {
 		lane = rcu_dereference(icsk->icsk_ulp_data);
 		if (!lanes_admits(lane))
-			lanes_count_listener(lane->listener, LANES_MIB_OVERFLOW, 1);
+			lanes_overflowed(p, lane->listener, lane->cpu);
 		return false;
 	}
 	if (READ_ONCE(icsk->icsk_ulp_ops) != &lanes_ulp)
@@ -181,7 +194,7 @@ static bool lanes_refuses(struct request_sock *req)
 	l = rcu_dereference(icsk->icsk_ulp_data);
 	if (!l || !lanes_full(l, NULL))
 		return false;
-	lanes_count_listener(l, LANES_MIB_OVERFLOW, 1);
+	lanes_overflowed(p, l, -1);
 	/* As the stock code: the peer has acknowledged, ask it again. */
 	inet_rsk(req)->acked = 1;
 	return true;
@@ -212,13 +225,13 @@ bool lanes_demux_wants(const struct sock *sk)
 static unsigned int lanes_known(struct lanes_packet *p, struct sock *sk)
 {
 	if (sk->sk_state == TCP_LISTEN)
-		return lanes_fall_back(p, LANES_MIB_FALLBACK_ASSIGNED);
+		return lanes_fall_back(p, LANES_FALLBACK_ASSIGNED);
 	if (sk->sk_state == TCP_TIME_WAIT && p->th->syn && !p->th->ack) {
 		lanes_demux_own(p);
-		return lanes_fall_back(p, LANES_MIB_FALLBACK_TIME_WAIT);
+		return lanes_fall_back(p, LANES_FALLBACK_TIME_WAIT);
 	}
 	if (sk->sk_state == TCP_NEW_SYN_RECV && p->th->ack && !p->th->rst &&
-	    lanes_refuses(inet_reqsk(sk)))
+	    lanes_refuses(p, inet_reqsk(sk)))
 		return lanes_overflow(p, inet_reqsk(sk)->rsk_listener);
 	return NF_ACCEPT;
 }
@@ -253,19 +266,19 @@ unsigned int lanes_demux(struct lanes_packet *p)
 	sk = lanes_listening(p);
 	lane = sk ? lanes_lookup(p->net, p->port, sk) : NULL;
 	if (!lane)
-		return lanes_fall_back(p, LANES_MIB_FALLBACK_OTHER);
+		return lanes_fall_back(p, LANES_FALLBACK_OTHER);
 	if (!lanes_plain(sk))
-		return lanes_fall_back(p, LANES_MIB_FALLBACK_GUARDED);
+		return lanes_fall_back(p, LANES_FALLBACK_GUARDED);
 	if (p->th->ack) {
 		lane = lanes_cookie(lane);
 		if (!lane)
 			return NF_ACCEPT;
 	} else if (READ_ONCE(lanes_queue(sk)->fastopenq.max_qlen) &&
 		   lanes_fast_open(p)) {
-		return lanes_fall_back(p, LANES_MIB_FALLBACK_FAST_OPEN);
+		return lanes_fall_back(p, LANES_FALLBACK_FAST_OPEN);
 	}
 	if (!lanes_admits(lane)) {
-		lanes_count_listener(lane->listener, LANES_MIB_OVERFLOW, 1);
+		lanes_overflowed(p, lane->listener, lane->cpu);
 		return lanes_overflow(p, sk);
 	}
 	if (p->th->syn)

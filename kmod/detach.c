@@ -10,6 +10,7 @@
 #include <linux/module.h>
 
 #include "lanes.h"
+#include "trace.h"
 
 /* Longer than the last SYN-ACK of a default handshake is waited for. */
 #define LANES_REAP_TIMEOUT	(130 * HZ)
@@ -112,12 +113,17 @@ static struct lanes_listener *lanes_attached(const struct sock *sk)
 }
 
 /* Make the top half stock again. Its lock is held. */
-static void lanes_detach_begin(struct lanes_listener *l)
+static void lanes_detach_begin(struct lanes_listener *l, bool closing)
 {
 	struct sock *sk = l->top;
+	enum lanes_end why;
 	int cpu;
 
 	sock_owned_by_me(sk);
+	why = closing ? LANES_END_CLOSE :
+	      sk->sk_state == TCP_LISTEN ? LANES_END_OPTION : LANES_END_STATE;
+	/* The top half may have lost its port with its state. */
+	trace_lanes_detach(l->lane[cpumask_first(cpu_possible_mask)]->sk, why);
 	WRITE_ONCE(l->draining, true);
 	lanes_net_detach(l);
 	lanes_count(l->ln, DETACHED);
@@ -179,7 +185,7 @@ int lanes_detach(struct socket *sock)
 	lock_sock(sk);
 	l = lanes_attached(sk);
 	if (l)
-		lanes_detach_begin(l);
+		lanes_detach_begin(l, false);
 	release_sock(sk);
 	if (!l)
 		return -ENOPROTOOPT;
@@ -214,7 +220,7 @@ void lanes_close(struct socket *sock)
 	lock_sock(sk);
 	l = lanes_attached(sk);
 	if (l)
-		lanes_detach_begin(l);
+		lanes_detach_begin(l, true);
 	else
 		__module_get(THIS_MODULE);
 	release_sock(sk);
@@ -237,7 +243,7 @@ void lanes_lost(struct work_struct *work)
 	lock_sock(sk);
 	ours = lanes_attached(sk) == l && sk->sk_socket;
 	if (ours)
-		lanes_detach_begin(l);
+		lanes_detach_begin(l, false);
 	release_sock(sk);
 	if (ours)
 		lanes_detach_end(l, false);

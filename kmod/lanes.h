@@ -274,8 +274,8 @@ static inline u32 lanes_age(const struct request_sock *req, u32 clock)
 	return max(age, 0);
 }
 
-void lanes_queue_stamp(const struct request_sock *req, u32 clock,
-		       bool reserved);
+void lanes_queue_birth(const struct request_sock *req, const struct sock *child,
+		       u32 clock, bool reserved);
 void lanes_lane_ready(struct sock *sk);
 void lanes_top_ready(struct sock *sk);
 void lanes_lane_tick(struct timer_list *timer);

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "lanes.h"
+#include "trace.h"
 
 /* tcp_prot and tcpv6_prot without a way into the listening hash. */
 static struct proto lanes_unhashed[2] __ro_after_init;
@@ -288,6 +289,7 @@ int lanes_attach(struct sock *sk)
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	lanes_net_show(l);
 	lanes_count(l->ln, ATTACHED);
+	trace_lanes_attach(sk);
 	return 0;
 }
 

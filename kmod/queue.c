@@ -8,24 +8,43 @@
  * then from the global queue, then from lanes whose acceptors will not come.
  */
 #include "lanes.h"
+#include "trace.h"
 
 #define LANES_PULL_SEARCH	16
 
-/**
- * lanes_queue_stamp() - note when a connection was queued
- * @req: its request; const to .clone, but ours alone until it is queued
- * @clock: jiffies, as the queue counts them
- * @reserved: it is about to be pulled into its CPU's lane
+/* The last child that .clone has seen. In .sk_data_ready, which the same run of
+ * the softirq calls next, it is the one that was queued, and locked.
+ */
+static DEFINE_PER_CPU(const struct sock *, lanes_born);
+
+/*
+ * Note when a connection was queued.
  *
  * last_oow_ack_time limits answers to invalid ACKs while the request is in
  * the established hash; from the birth of the child on nobody reads it.
  */
-void lanes_queue_stamp(const struct request_sock *req, u32 clock, bool reserved)
+static void lanes_queue_stamp(struct request_sock *req, u32 clock,
+			      bool reserved)
 {
-	struct request_sock *queued = (struct request_sock *)req;
 	u32 stamp = (clock & ~LANES_RESERVED) | (reserved ? LANES_RESERVED : 0);
 
-	WRITE_ONCE(tcp_rsk(queued)->last_oow_ack_time, stamp);
+	WRITE_ONCE(tcp_rsk(req)->last_oow_ack_time, stamp);
+}
+
+/**
+ * lanes_queue_birth() - a connection is about to be queued
+ * @req: its request; const to .clone, but ours alone until it is queued
+ * @child: its socket
+ * @clock: jiffies, as the queue counts them
+ * @reserved: it is about to be pulled into its CPU's lane
+ *
+ * Context: softirq, of .clone.
+ */
+void lanes_queue_birth(const struct request_sock *req, const struct sock *child,
+		       u32 clock, bool reserved)
+{
+	this_cpu_write(lanes_born, child);
+	lanes_queue_stamp((struct request_sock *)req, clock, reserved);
 }
 
 /* A fast open child is the top half's until its handshake ends. */
@@ -96,36 +115,72 @@ static struct request_sock *lanes_remove(struct sock *sk, int search, int cpu,
 	return req;
 }
 
+/**
+ * struct lanes_move - what lanes_move() moves, and where
+ * @from: socket
+ * @to: socket
+ * @search: see lanes_remove()
+ * @cpu: likewise
+ * @clock: likewise
+ * @age: likewise
+ * @stamp: the time, as @to counts it
+ * @lane: the lane that it leaves, if @spills, else the one that it is put into,
+ *	-1 for the global queue; to be traced
+ * @why: likewise
+ * @spills: it has waited in a lane
+ */
+struct lanes_move {
+	struct sock		*from;
+	struct sock		*to;
+	int			search;
+	int			cpu;
+	u32			clock;
+	u32			age;
+	u32			stamp;
+	int			lane;
+	enum lanes_why		why;
+	bool			spills;
+};
+
+/* While the connection is in no queue, so that nobody else has it. */
+static void lanes_move_trace(const struct lanes_move *m, const struct sock *child)
+{
+	if (m->spills)
+		trace_lanes_spill(child, m->lane, m->why);
+	else
+		trace_lanes_enqueue(child, m->lane, m->why);
+}
+
 /*
- * Move a connection, see lanes_remove(), and stamp it with @stamp.
+ * Move a connection.
  *
  * inet_csk_accept() looks whether the queue is empty, then removes, and relies
  * on the socket's lock to keep others from removing in between. So do we: while
  * somebody accepts from @from, nothing can be taken away from it. The lock also
  * keeps @from from leaving LISTEN before what @to refused is back.
  */
-static bool lanes_move(struct sock *from, struct sock *to, int search, int cpu,
-		       u32 clock, u32 age, u32 stamp)
+static bool lanes_move(const struct lanes_move *m)
 {
-	struct request_sock_queue *queue = lanes_queue(from);
+	struct request_sock_queue *queue = lanes_queue(m->from);
 	struct request_sock *req = NULL;
 	bool moved = false;
 
 	local_bh_disable();
 	/* Nested in the lock of the child that is being born. */
-	bh_lock_sock_nested(from);
-	if (!sock_owned_by_user(from))
-		req = lanes_remove(from, search, cpu, clock, age);
+	bh_lock_sock_nested(m->from);
+	if (!sock_owned_by_user(m->from))
+		req = lanes_remove(m->from, m->search, m->cpu, m->clock, m->age);
 	if (req) {
-		lanes_queue_stamp(req, stamp, false);
-		moved = lanes_push(to, req);
+		lanes_queue_stamp(req, m->stamp, false);
+		lanes_move_trace(m, req->sk);
+		moved = lanes_push(m->to, req);
 		if (!moved) {
 			spin_lock(&queue->rskq_lock);
-			lanes_link(from, req);
+			lanes_link(m->from, req);
 			spin_unlock(&queue->rskq_lock);
 		}
 	}
-	bh_unlock_sock(from);
+	bh_unlock_sock(m->from);
 	local_bh_enable();
 	return moved;
 }
@@ -141,14 +196,22 @@ static unsigned long lanes_period(const struct lanes_listener *l)
 	return clamp(lanes_spill_jiffies(l) / 4, 1UL, (unsigned long)HZ / 20);
 }
 
-/* Move what is at least @age old from @lane to the global accept queue. */
-static unsigned int lanes_spill(struct lanes_lane *lane, u32 age)
+/* Move what is at least @age old from @lane to the global accept queue; at its
+ * birth, or else it has waited.
+ */
+static unsigned int lanes_spill(struct lanes_lane *lane, u32 age,
+				enum lanes_why why, bool birth)
 {
 	struct lanes_listener *l = lane->listener;
+	struct lanes_move m = {
+		.from = lane->sk, .to = l->top, .search = 1, .cpu = -1,
+		.clock = lanes_clock(lane), .age = age,
+		.stamp = tcp_jiffies32, .lane = birth ? -1 : lane->cpu,
+		.why = why, .spills = !birth,
+	};
 	unsigned int moved = 0, left;
 
-	while (lanes_move(lane->sk, l->top, 1, -1, lanes_clock(lane), age,
-			  tcp_jiffies32))
+	while (lanes_move(&m))
 		moved++;
 	if (!moved)
 		return 0;
@@ -172,7 +235,7 @@ void lanes_spill_all(struct lanes_listener *l)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		lanes_spill(l->lane[cpu], 0);
+		lanes_spill(l->lane[cpu], 0, LANES_WHY_DETACH, false);
 }
 
 static void lanes_look_after(struct lanes_lane *lane, unsigned long delay)
@@ -194,6 +257,15 @@ static void lanes_enqueued(struct lanes_lane *lane)
 		lanes_ops_stock_ready(l->top);
 }
 
+/* Why a lane is not claimed; for a trace, so it may be wrong by now. */
+static enum lanes_why lanes_why_not(const struct lanes_lane *lane)
+{
+	if (READ_ONCE(lane->listener->draining))
+		return LANES_WHY_DETACH;
+	return READ_ONCE(lane->stalled) ? LANES_WHY_STALLED :
+					  LANES_WHY_UNCLAIMED;
+}
+
 /**
  * lanes_lane_ready() - sk_data_ready of a bottom half: a child was queued
  * @sk: the bottom half
@@ -204,16 +276,23 @@ void lanes_lane_ready(struct sock *sk)
 {
 	struct lanes_lane *lane;
 	unsigned int moved;
+	enum lanes_why why;
 
 	rcu_read_lock();
 	lane = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
 	if (!lane)
 		goto out;
 	if (lanes_claimed(lane)) {
+		trace_lanes_enqueue(this_cpu_read(lanes_born), lane->cpu,
+				    LANES_WHY_CLAIMED);
 		lanes_enqueued(lane);
 		goto out;
 	}
-	moved = lanes_spill(lane, 0);
+	why = lanes_why_not(lane);
+	moved = lanes_spill(lane, 0, why, true);
+	if (!moved)
+		trace_lanes_enqueue(this_cpu_read(lanes_born), lane->cpu,
+				    LANES_WHY_BUSY);
 	lanes_count_listener(lane->listener, LANES_MIB_ENQUEUED_GLOBAL, moved);
 	/* Its acceptor did not come in time, but it may now, and then the lane
 	 * is its own again.
@@ -241,6 +320,20 @@ static void lanes_unreserve(struct sock *top, int cpu)
 	spin_unlock(&queue->rskq_lock);
 }
 
+/* Move the child that this CPU's softirq has just queued to the top half. */
+static bool lanes_pull(struct lanes_lane *lane)
+{
+	/* Of those that came in one moment, ours is near the head. */
+	struct lanes_move m = {
+		.from = lane->top, .to = lane->sk,
+		.search = LANES_PULL_SEARCH, .cpu = lane->cpu,
+		.stamp = lanes_clock(lane), .lane = lane->cpu,
+		.why = LANES_WHY_PULLED,
+	};
+
+	return lanes_move(&m);
+}
+
 /**
  * lanes_top_ready() - sk_data_ready of a top half: a child was queued
  * @sk: the top half
@@ -255,6 +348,7 @@ void lanes_top_ready(struct sock *sk)
 {
 	struct lanes_listener *l;
 	struct lanes_lane *lane;
+	bool claimed;
 
 	rcu_read_lock();
 	l = rcu_dereference(inet_csk(sk)->icsk_ulp_data);
@@ -264,10 +358,8 @@ void lanes_top_ready(struct sock *sk)
 	}
 
 	lane = l->lane[raw_smp_processor_id()];
-	/* Of those that came in one moment, ours is near the head. */
-	if (lanes_claimed(lane) &&
-	    lanes_move(sk, lane->sk, LANES_PULL_SEARCH, lane->cpu, 0, 0,
-		       lanes_clock(lane))) {
+	claimed = lanes_claimed(lane);
+	if (claimed && lanes_pull(lane)) {
 		lanes_count_listener(l, LANES_MIB_PULLED_DOWN, 1);
 		lanes_enqueued(lane);
 		/* Who passed by this one may sleep now. */
@@ -275,6 +367,8 @@ void lanes_top_ready(struct sock *sk)
 			lanes_wake_global(l);
 		goto out;
 	}
+	trace_lanes_enqueue(this_cpu_read(lanes_born), -1,
+			    claimed ? LANES_WHY_MISSED : lanes_why_not(lane));
 	lanes_count_listener(l, LANES_MIB_ENQUEUED_GLOBAL, 1);
 	lanes_backlog_note(l);
 	if (!timer_pending(&l->timer))
@@ -324,12 +418,14 @@ void lanes_lane_tick(struct timer_list *timer)
 	WRITE_ONCE(lane->last_tick, jiffies);
 
 	if (lanes_claimed(lane)) {
-		moved = lanes_spill(lane, lanes_spill_jiffies(l));
+		moved = lanes_spill(lane, lanes_spill_jiffies(l),
+				    LANES_WHY_LATE, false);
 		/* A runnable acceptor is late, one asleep is elsewhere. */
 		if (moved && lanes_idle(lane))
 			WRITE_ONCE(lane->stalled, true);
 	} else {
-		moved = lanes_spill(lane, 0);
+		moved = lanes_spill(lane, 0, READ_ONCE(l->draining) ?
+				    LANES_WHY_DETACH : LANES_WHY_LEFT, false);
 	}
 	if (moved)
 		lanes_count_listener(l, LANES_MIB_SPILLED, moved);

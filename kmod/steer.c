@@ -15,6 +15,7 @@
 #include <linux/smp.h>
 
 #include "packet.h"
+#include "trace.h"
 
 #define LANES_STEER_TRIES	4
 
@@ -189,6 +190,7 @@ static unsigned int lanes_steer_enqueue(const struct lanes_packet *p,
 	if (q->queued - READ_ONCE(q->processed) >=
 	    READ_ONCE(p->ln->steer_backlog)) {
 		lanes_count(p->ln, STEER_DROPPED);
+		trace_lanes_steer(p, LANES_STEERED_DROPPED, q->cpu);
 		return NF_DROP;
 	}
 	dev_hold(p->skb->dev);
@@ -197,10 +199,13 @@ static unsigned int lanes_steer_enqueue(const struct lanes_packet *p,
 	if (moving) {
 		WRITE_ONCE(flow->tail, q->queued);
 		lanes_count(p->ln, STEER_DRAINED);
+		trace_lanes_steer(p, LANES_STEERED_DRAINED, q->cpu);
 	} else if (q->cpu == smp_processor_id()) {
 		lanes_count(p->ln, STEER_BEHIND);
+		trace_lanes_steer(p, LANES_STEERED_BEHIND, q->cpu);
 	} else {
 		lanes_count(p->ln, STEER_HANDED_OVER);
+		trace_lanes_steer(p, LANES_STEERED_HANDED_OVER, q->cpu);
 	}
 	return NF_STOLEN;
 }
@@ -273,6 +278,7 @@ static unsigned int lanes_steer_flow(const struct lanes_packet *p,
 			new.moving = false;
 			atomic64_cmpxchg(&flow->key, key.word, new.word);
 			lanes_count(p->ln, STEER_OFFLINE);
+			trace_lanes_steer(p, LANES_STEERED_OFFLINE, cpu);
 			return NF_ACCEPT;
 		}
 		/* What it refers to must outlive this read-side section. */

@@ -3,6 +3,7 @@
  * The acceptor's side of the accept queues: what it may take, and from where.
  */
 #include "lanes.h"
+#include "trace.h"
 
 #define LANES_PULL_JIFFIES	(HZ / 20 ?: 1)
 
@@ -75,14 +76,14 @@ bool lanes_available(struct lanes_listener *l, const struct lanes_lane *own)
 	       lanes_global_ready(l, own) || lanes_oldest(l, own);
 }
 
-/* @mib is LANES_MIB_ACCEPTED_*. */
 static void lanes_taken(struct lanes_listener *l, const struct sock *child,
-			int mib)
+			enum lanes_from from, int lane)
 {
 	u64 us = lanes_waited_us(child);
 
-	lanes_count_listener(l, mib, 1);
+	lanes_count_listener(l, LANES_MIB_ACCEPTED_LOCAL + from, 1);
 	this_cpu_inc(l->stats->wait[lanes_wait_slot(us)]);
+	trace_lanes_accept(child, from, lane, us);
 }
 
 /**
@@ -104,14 +105,14 @@ int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
 	if (own && !lanes_queue_empty(own->sk)) {
 		err = lanes_inet_accept(own->sock, newsock, arg);
 		if (!err)
-			lanes_taken(l, newsock->sk, LANES_MIB_ACCEPTED_LOCAL);
+			lanes_taken(l, newsock->sk, LANES_FROM_LOCAL, own->cpu);
 		if (err != -EAGAIN)
 			return err;
 	}
 	if (lanes_global_ready(l, own)) {
 		err = lanes_inet_accept(l->top->sk_socket, newsock, arg);
 		if (!err)
-			lanes_taken(l, newsock->sk, LANES_MIB_ACCEPTED_GLOBAL);
+			lanes_taken(l, newsock->sk, LANES_FROM_GLOBAL, -1);
 		if (err != -EAGAIN)
 			return err;
 	}
@@ -120,6 +121,6 @@ int lanes_take(struct lanes_listener *l, struct lanes_lane *own,
 		return -EAGAIN;
 	err = lanes_inet_accept(lane->sock, newsock, arg);
 	if (!err)
-		lanes_taken(l, newsock->sk, LANES_MIB_ACCEPTED_STOLEN);
+		lanes_taken(l, newsock->sk, LANES_FROM_STOLEN, lane->cpu);
 	return err;
 }

@@ -36,7 +36,7 @@ static void lanes_top_clone(const struct request_sock *req, struct sock *child,
 			    const gfp_t priority)
 {
 	lanes_strip(child);
-	lanes_queue_stamp(req, tcp_jiffies32, true);
+	lanes_queue_birth(req, child, tcp_jiffies32, true);
 	rcu_read_lock();
 	lanes_confirm(req, child);
 	rcu_read_unlock();
@@ -50,7 +50,7 @@ static void lanes_lane_clone(const struct request_sock *req, struct sock *child,
 	rcu_read_lock();
 	lane = rcu_dereference(inet_csk(child)->icsk_ulp_data);
 	lanes_strip(child);
-	lanes_queue_stamp(req, lanes_clock(lane), false);
+	lanes_queue_birth(req, child, lanes_clock(lane), false);
 	lanes_options_socket(lane->top, child);
 	lanes_confirm(req, child);
 	rcu_read_unlock();
