@@ -94,7 +94,7 @@ static void lanes_proc_head(struct seq_file *seq)
 	seq_puts(seq, "address inode cpu queued claimed");
 	for (i = 0; i < ARRAY_SIZE(lanes_proc_column); i++)
 		seq_printf(seq, " %s", lanes_proc_column[i].name);
-	seq_puts(seq, " wait_us\n");
+	seq_puts(seq, " wait_us wait_sum_us\n");
 }
 
 static void lanes_proc_lane(struct seq_file *seq, struct lanes_lane *lane)
@@ -115,7 +115,7 @@ static void lanes_proc_lane(struct seq_file *seq, struct lanes_lane *lane)
 	for (i = 0; i < LANES_WAIT_SLOTS; i++)
 		seq_printf(seq, "%c%llu", i ? ',' : ' ',
 			   READ_ONCE(stats->wait[i]));
-	seq_putc(seq, '\n');
+	seq_printf(seq, " %llu\n", READ_ONCE(stats->wait_sum_us));
 }
 
 static int lanes_proc_show(struct seq_file *seq, void *v)

@@ -79,10 +79,12 @@ struct lanes_mib {
  * @mibs: indexed by LANES_MIB_*, those below LANES_MIB_OF_LISTENER. An accept
  *	counts where the acceptor ran, the rest where the packet was processed
  * @wait: accepts by how long the connection had waited, see lanes_wait_slot()
+ * @wait_sum_us: the sum of these times
  */
 struct lanes_stats {
 	u64	mibs[LANES_MIB_OF_LISTENER];
 	u64	wait[LANES_WAIT_SLOTS];
+	u64	wait_sum_us;
 };
 
 /**

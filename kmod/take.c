@@ -83,6 +83,7 @@ static void lanes_taken(struct lanes_listener *l, const struct sock *child,
 
 	lanes_count_listener(l, LANES_MIB_ACCEPTED_LOCAL + from, 1);
 	this_cpu_inc(l->stats->wait[lanes_wait_slot(us)]);
+	this_cpu_add(l->stats->wait_sum_us, us);
 	trace_lanes_accept(child, from, lane, us);
 }
 

@@ -12,7 +12,7 @@
 #define PATIENT_MS 20000
 #define LANE_LINE_HEAD							\
 	"address inode cpu queued claimed local global stolen spilled "	\
-	"pulled_down overflow wait_us"
+	"pulled_down overflow wait_us wait_sum_us"
 
 bool lane_line_parse(const char *text, struct lane_line *line)
 {
@@ -21,11 +21,12 @@ bool lane_line_parse(const char *text, struct lane_line *line)
 	if (!strncmp(text, LANE_LINE_HEAD, strlen(LANE_LINE_HEAD)))
 		return false;
 	memset(line, 0, sizeof(*line));
-	ASSERT_EQ(sscanf(text, "%63s %ld %d %d %d %ld %ld %ld %ld %ld %ld %511s",
+	ASSERT_EQ(sscanf(text, "%63s %ld %d %d %d %ld %ld %ld %ld %ld %ld %511s %ld",
 			 line->address, &line->inode, &line->cpu, &line->queued,
 			 &line->claimed, &line->local, &line->global,
 			 &line->stolen, &line->spilled, &line->pulled_down,
-			 &line->overflow, waits), 12);
+			 &line->overflow, waits,
+			 &line->wait_sum_us), 13);
 	for (int i = 0; i < WAIT_SLOTS; i++) {
 		line->wait_us[i] = strtol(wait, &end, 10);
 		ASSERT(end > wait && *end == (i < WAIT_SLOTS - 1 ? ',' : 0));

@@ -23,6 +23,7 @@ struct lane_line {
 	long pulled_down;
 	long overflow;
 	long wait_us[WAIT_SLOTS];
+	long wait_sum_us;
 };
 
 /* Of that listener and CPU; fails if there is not exactly one. */

@@ -128,6 +128,10 @@ TEST(lanes__wait)
 			     slot);
 		CHECK_OP(slot, >=, slot_of(asked_ms - queued_ms));
 		CHECK_OP(slot, <=, slot_of(accepted_ms - dialled_ms));
+		CHECK_OP((after.wait_sum_us - before.wait_sum_us + 1) / 1000., >=,
+			 asked_ms - queued_ms);
+		CHECK_OP((after.wait_sum_us - before.wait_sum_us) / 1000., <=,
+			 accepted_ms - dialled_ms);
 		hang_up(client);
 	}
 }

@@ -252,8 +252,8 @@ TEST(metrics, lanes_are_told_where_there_are_some)
 				  .local = 5,
 				  .global = 6,
 				  .stolen = 7,
-				  .waits = {10, 0, 20, 3},
-				  .waited_us = 1'500'000};
+				  .wait_us = {10, 0, 20, 3},
+				  .wait_sum_us = 1'500'000};
 
 	const MetricsText text(format_metrics(figures));
 	const std::string labels = R"({shard="1",cpu="2")";
@@ -280,8 +280,8 @@ TEST(stats, tell_of_lanes_where_there_are_some)
 				  .local = 5,
 				  .global = 6,
 				  .stolen = 7,
-				  .waits = {10, 0, 20, 3},
-				  .waited_us = 80};
+				  .wait_us = {10, 0, 20, 3},
+				  .wait_sum_us = 80};
 
 	const auto stats = nlohmann::json::parse(format_stats(figures));
 

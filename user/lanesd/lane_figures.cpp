@@ -55,12 +55,12 @@ LaneFigures figures_of(const Row &row)
 		.local = row.number("local"),
 		.global = row.number("global"),
 		.stolen = row.number("stolen"),
-		.waits = {},
-		.waited_us = row.number("waited_us"),
+		.wait_us = {},
+		.wait_sum_us = row.number("wait_sum_us"),
 	};
 
-	for (const std::string &slot : split(row.text("waits"), ','))
-		figures.waits.push_back(Row::to_number(slot));
+	for (const std::string &slot : split(row.text("wait_us"), ','))
+		figures.wait_us.push_back(Row::to_number(slot));
 	return figures;
 }
 
@@ -72,25 +72,25 @@ void LaneFigures::add(const LaneFigures &other)
 	local += other.local;
 	global += other.global;
 	stolen += other.stolen;
-	waited_us += other.waited_us;
-	waits.resize(std::max(waits.size(), other.waits.size()));
-	for (size_t slot = 0; slot < other.waits.size(); slot++)
-		waits[slot] += other.waits[slot];
+	wait_sum_us += other.wait_sum_us;
+	wait_us.resize(std::max(wait_us.size(), other.wait_us.size()));
+	for (size_t slot = 0; slot < other.wait_us.size(); slot++)
+		wait_us[slot] += other.wait_us[slot];
 }
 
 uint64_t LaneFigures::wait_quantile_us(double fraction) const
 {
-	const uint64_t all = std::accumulate(waits.begin(), waits.end(), uint64_t{0});
+	const uint64_t all = std::accumulate(wait_us.begin(), wait_us.end(), uint64_t{0});
 	uint64_t below = 0;
 
 	if (!all)
 		return 0;
-	for (size_t slot = 0; slot < waits.size(); slot++) {
-		below += waits[slot];
+	for (size_t slot = 0; slot < wait_us.size(); slot++) {
+		below += wait_us[slot];
 		if (static_cast<double>(below) >= fraction * static_cast<double>(all))
 			return uint64_t{1} << slot;
 	}
-	return uint64_t{1} << (waits.size() - 1);
+	return uint64_t{1} << (wait_us.size() - 1);
 }
 
 std::map<int, LaneFigures> read_lane_figures(std::istream &text, const std::set<ino_t> &inodes)

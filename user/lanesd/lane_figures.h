@@ -25,11 +25,11 @@ struct LaneFigures {
 	uint64_t local = 0;
 	uint64_t global = 0;
 	uint64_t stolen = 0;
-	/** How long they had waited, in microseconds, and in sum: below 1, below
-	 *  2, below 4, ..., and the rest.
+	/** How many had waited for less than 1 microsecond, less than 2, than 4,
+	 *  ..., and the rest; all waits in sum.
 	 */
-	std::vector<uint64_t> waits;
-	uint64_t waited_us = 0;
+	std::vector<uint64_t> wait_us;
+	uint64_t wait_sum_us = 0;
 
 	void add(const LaneFigures &other);
 	/** The least power of two that no less than @fraction of the waits are

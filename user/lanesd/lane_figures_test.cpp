@@ -11,10 +11,10 @@ namespace {
 
 constexpr const char *sample =
 	"address inode cpu queued claimed local global stolen spilled pulled_down overflow "
-	"waited_us waits\n"
-	"0.0.0.0:80 7 0 1 1 10 20 30 0 0 0 500 1,2,3\n"
-	"0.0.0.0:80 7 1 2 0 11 21 31 0 0 0 600 0,0,9\n"
-	"[::1]:81 8 1 3 0 100 200 300 0 0 0 7 0,0,0,5\n"
+	"wait_us wait_sum_us\n"
+	"0.0.0.0:80 7 0 1 1 10 20 30 0 0 0 1,2,3 500\n"
+	"0.0.0.0:80 7 1 2 0 11 21 31 0 0 0 0,0,9 600\n"
+	"[::1]:81 8 1 3 0 100 200 300 0 0 0 0,0,0,5 7\n"
 	"[::1]:82 9 1 9 9 9 9 9 9 9 9 9 9\n"
 	"[::1]:81 8 2 3\n";
 
@@ -33,13 +33,13 @@ TEST(lane_figures, are_summed_over_the_listeners_that_are_asked_for)
 
 	ASSERT_EQ(all.size(), 2U);
 	EXPECT_EQ(all.at(0).local, 10U);
-	EXPECT_EQ(all.at(0).waits, (std::vector<uint64_t>{1, 2, 3}));
+	EXPECT_EQ(all.at(0).wait_us, (std::vector<uint64_t>{1, 2, 3}));
 	EXPECT_EQ(all.at(1).queued, 5U);
 	EXPECT_EQ(all.at(1).local, 111U);
 	EXPECT_EQ(all.at(1).global, 221U);
 	EXPECT_EQ(all.at(1).stolen, 331U);
-	EXPECT_EQ(all.at(1).waited_us, 607U);
-	EXPECT_EQ(all.at(1).waits, (std::vector<uint64_t>{0, 0, 9, 5}));
+	EXPECT_EQ(all.at(1).wait_sum_us, 607U);
+	EXPECT_EQ(all.at(1).wait_us, (std::vector<uint64_t>{0, 0, 9, 5}));
 	EXPECT_TRUE(read({6}).empty());
 	EXPECT_TRUE(read({}).empty());
 }
@@ -52,7 +52,7 @@ TEST(lane_figures, columns_are_known_by_their_names)
 	ASSERT_EQ(all.size(), 1U);
 	EXPECT_EQ(all.at(3).stolen, 5U);
 	EXPECT_EQ(all.at(3).local, 0U);
-	EXPECT_TRUE(all.at(3).waits.empty());
+	EXPECT_TRUE(all.at(3).wait_us.empty());
 }
 
 TEST(lane_figures, nonsense_is_left_out)
@@ -69,7 +69,7 @@ TEST(lane_figures, quantile_is_a_bound)
 	LaneFigures figures;
 
 	EXPECT_EQ(figures.wait_quantile_us(0.5), 0U);
-	figures.waits = {50, 0, 49, 1};
+	figures.wait_us = {50, 0, 49, 1};
 	EXPECT_EQ(figures.wait_quantile_us(0.5), 1U);
 	EXPECT_EQ(figures.wait_quantile_us(0.51), 4U);
 	EXPECT_EQ(figures.wait_quantile_us(0.99), 4U);

@@ -75,10 +75,10 @@ ClientMetric::Histogram waits_in_seconds(const LaneFigures &lane)
 {
 	ClientMetric::Histogram histogram;
 
-	histogram.sample_sum = static_cast<double>(lane.waited_us) * 1e-6;
-	for (size_t slot = 0; slot < lane.waits.size(); slot++) {
-		histogram.sample_count += lane.waits[slot];
-		if (slot + 1 < lane.waits.size())
+	histogram.sample_sum = static_cast<double>(lane.wait_sum_us) * 1e-6;
+	for (size_t slot = 0; slot < lane.wait_us.size(); slot++) {
+		histogram.sample_count += lane.wait_us[slot];
+		if (slot + 1 < lane.wait_us.size())
 			histogram.bucket.push_back({histogram.sample_count,
 						    static_cast<double>(1ULL << slot) * 1e-6});
 	}

@@ -41,7 +41,7 @@ ordered_json describe(const LaneFigures &lane)
 		{"local", lane.local},
 		{"global", lane.global},
 		{"stolen", lane.stolen},
-		{"waited_us", lane.waited_us},
+		{"wait_sum_us", lane.wait_sum_us},
 		{"wait_p50_below_us", lane.wait_quantile_us(0.5)},
 		{"wait_p99_below_us", lane.wait_quantile_us(0.99)}};
 }
