@@ -31,6 +31,8 @@ struct RespState {
 	 */
 	bool touched;
 	bool held;
+	/** A command has only begun its first round: later ones must wait. */
+	bool between_rounds;
 };
 
 /** What can wait for its turn to be sent to another shard. */
@@ -49,9 +51,13 @@ struct Errand : Letter {
 	KeyOperation operation;
 	Result result;
 
+	/** In the connection's replies, or in the whole's parts. */
 	Errand *next = nullptr;
 	/** It is a part of that one. */
 	Errand *whole = nullptr;
+	/** Those that have a second round, in their order. */
+	Errand *parts = nullptr;
+	Errand *last_part = nullptr;
 	/** nullptr when the connection is gone. */
 	RespState *state = nullptr;
 	/** Results that are missing, its own or its parts'. */

@@ -289,24 +289,95 @@ void Session::run_keys(RespState &state, KeyOperation::Kind kind, std::span<Argu
 	reply_sum(state, sum, whole);
 }
 
-/* Not all or nothing: without memory some keys may be set. */
+/* All keys or none: first every owner reserves the memory, then each sets its
+ * keys. What comes after on this connection finds them set, since requests keep
+ * their order.
+ */
 void Session::run_mset(RespState &state, std::span<Argument> words)
 {
-	Result sum = Result::ok();
-	Errand *whole = nullptr;
-
 	if (words.size() % 2 == 0) {
 		reply_error(state, wrong_number("mset"));
 		return;
 	}
-	for (size_t i = 1; i < words.size(); i += 2) {
-		KeyOperation operation = on(KeyOperation::Kind::set, words[i]);
+
+	Errand *whole = make_errand(0);
+
+	if (!whole) {
+		give_up(state);
+		return;
+	}
+	whole->result = Result::ok();
+	for (size_t i = 1; i < words.size() && !whole->result.failed(); i += 2) {
+		KeyOperation operation = on(KeyOperation::Kind::reserve, words[i]);
 
 		operation.text = words[i + 1].text();
 		operation.value = std::exchange(words[i + 1].value, nullptr);
-		ask_part(state, operation, owner(operation.hash), sum, whole);
+		reserve(state, *whole, operation);
+		if (operation.value)
+			operation.value->give_back();
 	}
-	reply_sum(state, sum, whole);
+	state.between_rounds = whole->missing;
+	if (!whole->missing)
+		second_round(*whole);
+	if (!whole->missing) {
+		reply(state, whole->result);
+		free_errand(whole);
+		return;
+	}
+	queue(state, whole);
+}
+
+/* The first round of a part of @whole. */
+void Session::reserve(RespState &state, Errand &whole, KeyOperation &operation)
+{
+	const unsigned shard = owner(operation.hash);
+	Errand *part = shard == shard_ ? make_errand(0) : make_message(operation);
+
+	if (!part) {
+		whole.result = Result::constant(out_of_memory_reply);
+		give_up(state);
+		return;
+	}
+	part->whole = &whole;
+	if (whole.parts)
+		whole.last_part->next = part;
+	else
+		whole.parts = part;
+	whole.last_part = part;
+	if (shard != shard_) {
+		whole.missing++;
+		send(part, shard);
+		return;
+	}
+	whole.result.add(local(operation));
+	part->operation.hash = operation.hash;
+	part->operation.reserved = operation.reserved;
+}
+
+void Session::second_round(Errand &whole)
+{
+	using Kind = KeyOperation::Kind;
+
+	Errand *part = std::exchange(whole.parts, nullptr);
+
+	while (part) {
+		Errand *next = std::exchange(part->next, nullptr);
+		KeyOperation &operation = part->operation;
+		const unsigned shard = owner(operation.hash);
+
+		operation.kind = whole.result.failed() ? Kind::cancel : Kind::commit;
+		if (operation.reserved && shard != shard_) {
+			whole.missing++;
+			send(part, shard);
+		} else {
+			if (operation.reserved)
+				local(operation);
+			free_errand(part);
+		}
+		part = next;
+	}
+	if (whole.state)
+		whole.state->between_rounds = false;
 }
 
 void Session::everywhere(RespState &state, KeyOperation::Kind kind)

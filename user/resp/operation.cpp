@@ -10,8 +10,6 @@
 namespace lanes {
 namespace {
 
-constexpr std::string_view oom = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
-
 /* With one reference; nullptr if there is no room. */
 Value *take_value(KeyOperation &operation, Arena &arena)
 {
@@ -72,13 +70,37 @@ Result set(KeyOperation &operation, Store &store, Store::Entry *entry, uint64_t 
 	if (!store_text(operation, store, entry)) {
 		if (result.value)
 			result.value->give_back();
-		return Result::constant(oom);
+		return Result::constant(out_of_memory_reply);
 	}
 	if (flags & KeyOperation::has_time)
 		store.expire_at(entry, now + static_cast<uint64_t>(operation.number));
 	else if (!(flags & KeyOperation::keep_time))
 		store.expire_at(entry, 0);
 	return result;
+}
+
+Result reserve(KeyOperation &operation, Store &store)
+{
+	Value *value = take_value(operation, store.arena());
+
+	if (!value)
+		return Result::constant(out_of_memory_reply);
+	operation.reserved = store.reserve(operation.key, operation.hash, value);
+	if (operation.reserved)
+		return Result::ok();
+	value->give_back();
+	return Result::constant(out_of_memory_reply);
+}
+
+/* The second round of a reserve() that succeeded. */
+Result end_reserve(KeyOperation &operation, Store &store, uint64_t now)
+{
+	if (operation.kind == KeyOperation::Kind::commit)
+		store.commit(operation.reserved, operation.hash, now);
+	else
+		store.cancel(operation.reserved);
+	operation.reserved = nullptr;
+	return Result::ok();
 }
 
 Result add(KeyOperation &operation, Store &store, Store::Entry *entry)
@@ -95,7 +117,7 @@ Result add(KeyOperation &operation, Store &store, Store::Entry *entry)
 
 	operation.text = {text, end.ptr};
 	if (!store_text(operation, store, entry))
-		return Result::constant(oom);
+		return Result::constant(out_of_memory_reply);
 	return Result::number(number);
 }
 
@@ -116,11 +138,19 @@ Result time_left(const KeyOperation &operation, const Store::Entry *entry, uint6
 
 Result apply(KeyOperation &operation, Store &store, Lookups &lookups, uint64_t now)
 {
-	if (operation.kind == KeyOperation::Kind::count)
+	switch (operation.kind) {
+	case KeyOperation::Kind::count:
 		return Result::number(static_cast<int64_t>(store.keys()));
-	if (operation.kind == KeyOperation::Kind::clear) {
+	case KeyOperation::Kind::clear:
 		store.clear();
 		return Result::ok();
+	case KeyOperation::Kind::reserve:
+		return reserve(operation, store);
+	case KeyOperation::Kind::commit:
+	case KeyOperation::Kind::cancel:
+		return end_reserve(operation, store, now);
+	default:
+		break;
 	}
 
 	Store::Entry *entry = store.find(operation.key, operation.hash, now);

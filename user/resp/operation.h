@@ -11,9 +11,27 @@
 
 namespace lanes {
 
+constexpr std::string_view out_of_memory_reply =
+	"-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+
 /** What the owner of a key is asked to do with it. */
 struct KeyOperation {
-	enum class Kind : uint8_t { get, set, remove, exists, add, time_left, count, clear };
+	enum class Kind : uint8_t {
+		get,
+		set,
+		remove,
+		exists,
+		add,
+		time_left,
+		count,
+		clear,
+		/** The first round of a set: sees to it that the second, commit
+		 *  or cancel, cannot fail.
+		 */
+		reserve,
+		commit,
+		cancel,
+	};
 	enum Flag : uint8_t {
 		if_absent = 1,
 		if_present = 2,
@@ -36,6 +54,8 @@ struct KeyOperation {
 	 *  asker's, unless the store took it, which sets this to nullptr.
 	 */
 	Value *value = nullptr;
+	/** Of the owner's store, between the rounds. */
+	Store::Entry *reserved = nullptr;
 };
 
 /** What there is to reply. */

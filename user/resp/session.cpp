@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <new>
+#include <utility>
 
 #include <cerrno>
 #include <cstring>
@@ -55,7 +56,8 @@ size_t Session::received(RespState &state, Link &link, std::span<const std::byte
 /* Whether there is room for what a command may reply. */
 bool Session::may_begin(RespState &state)
 {
-	if (state.waiting >= waiting_max || outstanding_ >= outstanding_max) {
+	if (state.between_rounds || state.waiting >= waiting_max ||
+	    outstanding_ >= outstanding_max) {
 		state.paused = true;
 		output_.link().pause();
 		if (!state.head)
@@ -182,7 +184,7 @@ void Session::pump(RespState &state)
 
 void Session::try_resume(RespState &state)
 {
-	if (!state.paused || state.waiting > waiting_max / 2)
+	if (!state.paused || state.between_rounds || state.waiting > waiting_max / 2)
 		return;
 	if (outstanding_ > outstanding_max / 2) {
 		hold(state);
@@ -424,7 +426,7 @@ void Session::serve(Errand *errand)
 
 void Session::returned(Errand *errand)
 {
-	Value *left = errand->operation.value;
+	Value *left = std::exchange(errand->operation.value, nullptr);
 
 	outstanding_ -= errand->size;
 	if (left) {
@@ -435,7 +437,8 @@ void Session::returned(Errand *errand)
 	}
 	if (Errand *whole = errand->whole) {
 		whole->result.add(errand->result);
-		free_errand(errand);
+		if (!whole->parts)
+			free_errand(errand);
 		errand = whole;
 	}
 	if (--errand->missing)
@@ -443,13 +446,28 @@ void Session::returned(Errand *errand)
 
 	RespState *state = errand->state;
 
+	if (errand->parts) {
+		second_round(*errand);
+		if (state)
+			touch(*state);
+		if (errand->missing)
+			return;
+	}
+
 	if (!state) {
 		discard(errand->result);
 		free_errand(errand);
-	} else if (!state->touched && state->head == errand) {
-		state->touched = true;
-		touched_.push_back(state->ticket);
+	} else if (state->head == errand) {
+		touch(*state);
 	}
+}
+
+void Session::touch(RespState &state)
+{
+	if (state.touched)
+		return;
+	state.touched = true;
+	touched_.push_back(state.ticket);
 }
 
 void Session::publish()

@@ -114,6 +114,8 @@ private:
 	void ask_part(RespState &state, KeyOperation &operation, unsigned shard, Result &sum,
 		      Errand *&whole);
 	void reply_sum(RespState &state, const Result &sum, Errand *whole);
+	void reserve(RespState &state, Errand &whole, KeyOperation &operation);
+	void second_round(Errand &whole);
 
 	void reply(RespState &state, const Result &result);
 	/** Anything, as it goes over the wire. */
@@ -131,6 +133,7 @@ private:
 	void give_up(RespState &state);
 	void serve(Errand *errand);
 	void returned(Errand *errand);
+	void touch(RespState &state);
 	void go_on(RespState &state, Link &link);
 	void pump(RespState &state);
 	void settle(RespState &state, Link &link);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "resp/store.h"
 
+#include <utility>
+
 #include <cerrno>
 #include <cstring>
 
@@ -76,28 +78,56 @@ Store::Entry *Store::find(std::string_view key, uint64_t hash, uint64_t now)
 
 Store::Entry *Store::add(std::string_view key, uint64_t hash, Value *value)
 {
+	Entry *entry = reserve(key, hash, value);
+
+	if (entry)
+		insert(entry, hash);
+	return entry;
+}
+
+Store::Entry *Store::reserve(std::string_view key, uint64_t hash, Value *value)
+{
 	const size_t size = footprint(key.size());
 	void *memory = arena_.allows(size) ? arena_.take(size) : nullptr;
 
 	if (!memory)
 		return nullptr;
-	if (keys_ >= table_.count && !old_.buckets)
-		grow();
-	for (size_t i = 0; i < growth_step && old_.buckets; i++)
-		move_bucket();
 
 	auto *entry = static_cast<Entry *>(memory);
-	Entry *&head = bucket(hash);
 
-	entry->next = head;
 	entry->value = value;
 	entry->expires = 0;
 	entry->hash = static_cast<uint32_t>(hash);
 	entry->key_length = static_cast<uint32_t>(key.size());
 	std::memcpy(entry + 1, key.data(), key.size());
+	return entry;
+}
+
+void Store::commit(Entry *reserved, uint64_t hash, uint64_t now)
+{
+	Entry *there = find(reserved->key(), hash, now);
+
+	if (!there) {
+		insert(reserved, hash);
+		return;
+	}
+	std::swap(there->value, reserved->value);
+	expire_at(there, 0);
+	destroy(reserved);
+}
+
+void Store::insert(Entry *entry, uint64_t hash)
+{
+	if (keys_ >= table_.count && !old_.buckets)
+		grow();
+	for (size_t i = 0; i < growth_step && old_.buckets; i++)
+		move_bucket();
+
+	Entry *&head = bucket(hash);
+
+	entry->next = head;
 	head = entry;
 	keys_++;
-	return entry;
 }
 
 /* Without memory for it the chains just get longer. An entry's hash has 32

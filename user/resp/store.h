@@ -47,6 +47,14 @@ public:
 	 *  @value still the caller's, if that would be over the limit.
 	 */
 	Entry *add(std::string_view key, uint64_t hash, Value *value);
+	/** As add(), of a key that may be there, but nobody finds it before
+	 *  commit(), which cannot fail. The entry is the caller's.
+	 */
+	Entry *reserve(std::string_view key, uint64_t hash, Value *value);
+	/** Sets the key of a reserve() of the same @hash, which is over then. */
+	void commit(Entry *reserved, uint64_t hash, uint64_t now);
+	/** Ends a reserve(). */
+	void cancel(Entry *reserved) { destroy(reserved); }
 	void remove(Entry *entry);
 	/** Takes over @value; the former one loses a reference. */
 	void replace(Entry *entry, Value *value);
@@ -79,6 +87,7 @@ private:
 	void move_bucket();
 	void clear(Table &table);
 	Entry *&bucket(uint64_t hash);
+	void insert(Entry *entry, uint64_t hash);
 	void destroy(Entry *entry);
 	/** Removes @entry, which @link points to. */
 	void cut(Entry *&link);
