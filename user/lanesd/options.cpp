@@ -33,6 +33,7 @@ struct Raw {
 	double idle_timeout = 0;
 	double request_timeout = 30;
 	double slow_timeout = 60;
+	double stall_timeout = 10;
 	double drain_timeout = 10;
 	std::string http_root;
 	uint64_t http_memory = 64 << 20;
@@ -152,6 +153,8 @@ void add_times(CLI::App &app, Raw &raw)
 		 "Close a connection whose request takes longer; 0: never");
 	add_time(app, "--slow-timeout", raw.slow_timeout,
 		 "Close a connection that takes no output for so long; 0: never");
+	add_time(app, "--stall-timeout", raw.stall_timeout,
+		 "The same, while others wait for memory; 0: never");
 	add_time(app, "--drain-timeout", raw.drain_timeout,
 		 "What connections have after SIGTERM or a takeover");
 }
@@ -252,6 +255,7 @@ Options make_sense(const Raw &raw, const std::vector<int> &allowed)
 	o.limits.idle_timeout_ms = milliseconds(raw.idle_timeout);
 	o.limits.request_timeout_ms = milliseconds(raw.request_timeout);
 	o.limits.slow_timeout_ms = milliseconds(raw.slow_timeout);
+	o.limits.stall_timeout_ms = milliseconds(raw.stall_timeout);
 	o.limits.connections_max = raw.connections;
 	o.drain_timeout_ms = milliseconds(raw.drain_timeout);
 	o.http_root = raw.http_root;
@@ -356,8 +360,9 @@ std::variant<Options, Help> parse_options(int argc, const char *const *argv,
 
 std::vector<std::string> needs_restart(const Options &before, const Options &after)
 {
-	static const std::set<std::string> live = {"idle-timeout", "request-timeout",
-						   "slow-timeout", "drain-timeout", "connections"};
+	static const std::set<std::string> live = {"idle-timeout",  "request-timeout",
+						   "slow-timeout",  "stall-timeout",
+						   "drain-timeout", "connections"};
 	std::set<std::string> names;
 	std::vector<std::string> changed;
 

@@ -77,6 +77,7 @@ TEST(options, defaults)
 	EXPECT_EQ(o.connections_max, 4096U);
 	EXPECT_EQ(o.buffers, 1024U);
 	EXPECT_EQ(o.limits.request_timeout_ms, 30000U);
+	EXPECT_EQ(o.limits.stall_timeout_ms, 10000U);
 	EXPECT_EQ(o.drain_timeout_ms, 10000U);
 	EXPECT_FALSE(o.admin);
 	EXPECT_FALSE(o.check_config);
@@ -106,6 +107,7 @@ TEST(options, all)
 				   "--idle-timeout=2min",
 				   "--request-timeout=500ms",
 				   "--slow-timeout=1.5",
+				   "--stall-timeout=3s",
 				   "--drain-timeout=0",
 				   "--http-root=/",
 				   "--http-memory=2mb",
@@ -135,6 +137,7 @@ TEST(options, all)
 	EXPECT_EQ(o.limits.idle_timeout_ms, 120000U);
 	EXPECT_EQ(o.limits.request_timeout_ms, 500U);
 	EXPECT_EQ(o.limits.slow_timeout_ms, 1500U);
+	EXPECT_EQ(o.limits.stall_timeout_ms, 3000U);
 	EXPECT_EQ(o.drain_timeout_ms, 0U);
 	EXPECT_EQ(o.http_root, "/");
 	EXPECT_EQ(o.http_memory, 2U << 20);
@@ -174,6 +177,7 @@ TEST(options_file, has_the_same_names)
 				    "no-lanes = true\n"
 				    "idle-timeout = '250ms'\n"
 				    "slow-timeout = 0.5\n"
+				    "stall-timeout = '2s'\n"
 				    "http-memory = '1m'\n"
 				    "admin = '127.0.0.1:9100'\n");
 
@@ -185,6 +189,7 @@ TEST(options_file, has_the_same_names)
 	EXPECT_FALSE(o.lanes);
 	EXPECT_EQ(o.limits.idle_timeout_ms, 250U);
 	EXPECT_EQ(o.limits.slow_timeout_ms, 500U);
+	EXPECT_EQ(o.limits.stall_timeout_ms, 2000U);
 	EXPECT_EQ(o.http_memory, 1U << 20);
 	EXPECT_EQ(std::get<Endpoint>(*o.admin).port(), 9100);
 }
