@@ -201,12 +201,11 @@ static bool lanes_refuses(const struct lanes_packet *p,
 }
 
 /* This CPU is the owner of the flow that a SYN begins. */
-static void lanes_demux_own(struct lanes_packet *p)
+static void lanes_demux_own(const struct lanes_packet *p)
 {
-	if (READ_ONCE(p->ln->steer) == LANES_STEER_OFF)
-		return;
-	p->hash = lanes_packet_hash(p);
-	lanes_flow_record(p->ln, p->hash, LANES_FLOW_HANDSHAKE);
+	if (READ_ONCE(p->ln->steer) != LANES_STEER_OFF)
+		lanes_flow_record(p->ln, lanes_packet_hash(p),
+				  LANES_FLOW_HANDSHAKE);
 }
 
 /**
@@ -222,7 +221,7 @@ bool lanes_demux_wants(const struct sock *sk)
 /* A packet of a connection: established, half-open or in TIME_WAIT; or one to
  * which a rule or a program has assigned a listener.
  */
-static unsigned int lanes_known(struct lanes_packet *p, struct sock *sk)
+static unsigned int lanes_known(const struct lanes_packet *p, struct sock *sk)
 {
 	if (sk->sk_state == TCP_LISTEN)
 		return lanes_fall_back(p, LANES_FALLBACK_ASSIGNED);
@@ -244,7 +243,7 @@ static unsigned int lanes_known(struct lanes_packet *p, struct sock *sk)
  * Context: BHs off, RCU read-side section, of LOCAL_IN.
  * Return: a netfilter verdict.
  */
-unsigned int lanes_demux(struct lanes_packet *p)
+unsigned int lanes_demux(const struct lanes_packet *p)
 {
 	struct lanes_lane *lane;
 	struct sock *sk;

@@ -65,6 +65,6 @@ unsigned int lanes_hook_steer(void *priv, struct sk_buff *skb,
 unsigned int lanes_steer(const struct lanes_packet *p,
 			 const struct nf_hook_state *state);
 void lanes_cache_serve(const struct lanes_packet *p);
-unsigned int lanes_demux(struct lanes_packet *p);
+unsigned int lanes_demux(const struct lanes_packet *p);
 
 #endif /* _LANES_PACKET_H */
