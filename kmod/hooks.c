@@ -79,17 +79,24 @@ static bool lanes_hook_parse(struct lanes_packet *p, struct tcphdr *buffer,
 	return p->th && p->th->doff >= sizeof(*buffer) / 4;
 }
 
+enum lanes_stage { LANES_STAGE_STEER, LANES_STAGE_CACHE, LANES_STAGE_DEMUX };
+
 static noinline unsigned int
-lanes_hook_do_steer(const struct lanes_lane *lane, struct sk_buff *skb,
-		    const struct nf_hook_state *state)
+lanes_hook_do(enum lanes_stage stage, const struct lanes_lane *lane,
+	      struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	struct tcphdr buffer;
 	struct lanes_packet p;
 
 	if (!lanes_hook_parse(&p, &buffer, lane, skb, state))
 		return NF_ACCEPT;
+	if (stage == LANES_STAGE_DEMUX)
+		return lanes_demux(&p);
 	p.hash = lanes_packet_hash(&p);
-	return lanes_steer(&p, state);
+	if (stage == LANES_STAGE_STEER)
+		return lanes_steer(&p, state);
+	lanes_cache_serve(&p);
+	return NF_ACCEPT;
 }
 
 /**
@@ -109,21 +116,7 @@ unsigned int lanes_hook_steer(void *priv, struct sk_buff *skb,
 
 	if (!lane || READ_ONCE(lane->ln->steer) == LANES_STEER_OFF)
 		return NF_ACCEPT;
-	return lanes_hook_do_steer(lane, skb, state);
-}
-
-static noinline unsigned int
-lanes_hook_do_cache(const struct lanes_lane *lane, struct sk_buff *skb,
-		    const struct nf_hook_state *state)
-{
-	struct tcphdr buffer;
-	struct lanes_packet p;
-
-	if (lanes_hook_parse(&p, &buffer, lane, skb, state)) {
-		p.hash = lanes_packet_hash(&p);
-		lanes_cache_serve(&p);
-	}
-	return NF_ACCEPT;
+	return lanes_hook_do(LANES_STAGE_STEER, lane, skb, state);
 }
 
 static unsigned int lanes_hook_cache(void *priv, struct sk_buff *skb,
@@ -136,19 +129,7 @@ static unsigned int lanes_hook_cache(void *priv, struct sk_buff *skb,
 	lane = lanes_hook_lane(skb, state);
 	if (!lane || !rcu_access_pointer(lane->ln->cache))
 		return NF_ACCEPT;
-	return lanes_hook_do_cache(lane, skb, state);
-}
-
-static noinline unsigned int
-lanes_hook_do_demux(const struct lanes_lane *lane, struct sk_buff *skb,
-		    const struct nf_hook_state *state)
-{
-	struct tcphdr buffer;
-	struct lanes_packet p;
-
-	if (!lanes_hook_parse(&p, &buffer, lane, skb, state))
-		return NF_ACCEPT;
-	return lanes_demux(&p);
+	return lanes_hook_do(LANES_STAGE_CACHE, lane, skb, state);
 }
 
 static unsigned int lanes_hook_demux(void *priv, struct sk_buff *skb,
@@ -160,7 +141,8 @@ static unsigned int lanes_hook_demux(void *priv, struct sk_buff *skb,
 	if (skb->sk && !lanes_demux_wants(skb->sk))
 		return NF_ACCEPT;
 	lane = lanes_hook_lane(skb, state);
-	return lane ? lanes_hook_do_demux(lane, skb, state) : NF_ACCEPT;
+	return lane ? lanes_hook_do(LANES_STAGE_DEMUX, lane, skb, state) :
+		      NF_ACCEPT;
 }
 
 static unsigned int lanes_hook_consumer(void *priv, struct sk_buff *skb,
