@@ -88,6 +88,14 @@ static struct sock *lanes_cache_remove(struct lanes_cache_table *table,
 	return sk;
 }
 
+/* @mib is why: LANES_MIB_CACHE_*. */
+static void lanes_cache_evict(struct lanes_cache_table *table,
+			      struct lanes_cache_slot *slot, int mib)
+{
+	sock_put(lanes_cache_remove(table, slot));
+	this_cpu_inc(table->ln->mib->mibs[mib]);
+}
+
 /* Out of the established hash: closed, or replaced by a TIME_WAIT socket. */
 static bool lanes_cache_closed(const struct sock *sk)
 {
@@ -187,8 +195,7 @@ void lanes_cache_insert(struct lanes_net *ln, struct sock *sk)
 			slot->served = false;
 			return;
 		}
-		sock_put(lanes_cache_remove(table, slot));
-		lanes_count(ln, CACHE_COLLIDED);
+		lanes_cache_evict(table, slot, LANES_MIB_CACHE_COLLIDED);
 	}
 	sock_hold(sk);
 	slot->sk = sk;
@@ -215,10 +222,8 @@ void lanes_cache_drop(struct lanes_net *ln, struct sock *sk)
 	if (!table)
 		return;
 	slot = lanes_cache_slot(table, sk->sk_hash);
-	if (slot->sk != sk)
-		return;
-	sock_put(lanes_cache_remove(table, slot));
-	lanes_count(ln, CACHE_FINISHED);
+	if (slot->sk == sk)
+		lanes_cache_evict(table, slot, LANES_MIB_CACHE_FINISHED);
 }
 
 static void lanes_cache_sweep(struct timer_list *timer)
@@ -235,10 +240,8 @@ static void lanes_cache_sweep(struct timer_list *timer)
 		return;
 	for (left = table->entries / LANES_CACHE_SWEEPS; left; left--) {
 		slot = &table->slot[table->cursor++ & (table->entries - 1)];
-		if (!slot->sk || !lanes_cache_closed(slot->sk))
-			continue;
-		sock_put(lanes_cache_remove(table, slot));
-		lanes_count(table->ln, CACHE_SWEPT);
+		if (slot->sk && lanes_cache_closed(slot->sk))
+			lanes_cache_evict(table, slot, LANES_MIB_CACHE_SWEPT);
 	}
 	if (table->count)
 		mod_timer(timer, jiffies + LANES_CACHE_PERIOD);
@@ -250,12 +253,10 @@ static void lanes_cache_flush(struct lanes_cache_table *table)
 	u32 i;
 
 	timer_delete_sync(&table->sweep);
-	for (i = 0; i < table->entries; i++) {
-		if (!table->slot[i].sk)
-			continue;
-		sock_put(lanes_cache_remove(table, &table->slot[i]));
-		lanes_count(table->ln, CACHE_FLUSHED);
-	}
+	for (i = 0; i < table->entries; i++)
+		if (table->slot[i].sk)
+			lanes_cache_evict(table, &table->slot[i],
+					  LANES_MIB_CACHE_FLUSHED);
 }
 
 /**
