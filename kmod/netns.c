@@ -16,19 +16,41 @@ static unsigned int lanes_one = 1;
 static unsigned int lanes_spill_ms_max = LANES_SPILL_MS_MAX;
 static unsigned int lanes_steer_max = LANES_STEER_DATA;
 static unsigned int lanes_steer_backlog_max = 1000000;
-static unsigned int lanes_flow_entries_min = 256;
-static unsigned int lanes_flow_entries_max = BIT(22);
-static unsigned int lanes_cache_entries_max = BIT(16);
 
 DEFINE_MUTEX(lanes_mutex); /* see lanes.h */
 
-typedef int (*lanes_resize_t)(struct lanes_net *ln, unsigned int entries);
+/**
+ * struct lanes_size - the size of a table, a sysctl
+ * @min: entries at the least
+ * @max: at the most
+ * @offset: of the sysctl's value in struct lanes_net
+ * @resize: makes the table of a namespace that has listeners
+ */
+struct lanes_size {
+	unsigned int min;
+	unsigned int max;
+	size_t offset;
+	int (*resize)(struct lanes_net *ln, unsigned int entries);
+};
+
+/* ctl_table.extra1 points to @min. */
+static struct lanes_size lanes_flow_size = {
+	256, BIT(22), offsetof(struct lanes_net, flow_entries),
+	lanes_flows_resize,
+};
+
+static struct lanes_size lanes_cache_size = {
+	0, BIT(16), offsetof(struct lanes_net, cache_entries),
+	lanes_cache_resize,
+};
 
 /* The number of entries of a table, which is there while listeners are. */
 static int lanes_entries(lanes_ctl_table *table, int write, void *buffer,
-			 size_t *lenp, loff_t *ppos, struct lanes_net *ln,
-			 lanes_resize_t resize)
+			 size_t *lenp, loff_t *ppos)
 {
+	struct lanes_size *size = container_of((unsigned int *)table->extra1,
+					       struct lanes_size, min);
+	struct lanes_net *ln = table->data - size->offset;
 	unsigned int *entries = table->data, wanted = READ_ONCE(*entries);
 	struct ctl_table copy = *table;
 	int err;
@@ -42,31 +64,11 @@ static int lanes_entries(lanes_ctl_table *table, int write, void *buffer,
 
 	mutex_lock(&lanes_mutex);
 	if (ln->listeners && wanted != *entries)
-		err = resize(ln, wanted);
+		err = size->resize(ln, wanted);
 	if (!err)
 		WRITE_ONCE(*entries, wanted);
 	mutex_unlock(&lanes_mutex);
 	return err;
-}
-
-static int lanes_flow_entries(lanes_ctl_table *table, int write, void *buffer,
-			      size_t *lenp, loff_t *ppos)
-{
-	struct lanes_net *ln = container_of(table->data, struct lanes_net,
-					    flow_entries);
-
-	return lanes_entries(table, write, buffer, lenp, ppos, ln,
-			     lanes_flows_resize);
-}
-
-static int lanes_cache_entries(lanes_ctl_table *table, int write, void *buffer,
-			       size_t *lenp, loff_t *ppos)
-{
-	struct lanes_net *ln = container_of(table->data, struct lanes_net,
-					    cache_entries);
-
-	return lanes_entries(table, write, buffer, lenp, ppos, ln,
-			     lanes_cache_resize);
 }
 
 #define LANES_SYSCTL(name, handler, min, max) {				\
@@ -87,10 +89,10 @@ static const struct ctl_table lanes_sysctls[] = {
 	LANES_SYSCTL(steer, proc_douintvec_minmax, NULL, &lanes_steer_max),
 	LANES_SYSCTL(steer_backlog, proc_douintvec_minmax, &lanes_one,
 		     &lanes_steer_backlog_max),
-	LANES_SYSCTL(flow_entries, lanes_flow_entries, &lanes_flow_entries_min,
-		     &lanes_flow_entries_max),
-	LANES_SYSCTL(cache_entries, lanes_cache_entries, NULL,
-		     &lanes_cache_entries_max),
+	LANES_SYSCTL(flow_entries, lanes_entries, &lanes_flow_size.min,
+		     &lanes_flow_size.max),
+	LANES_SYSCTL(cache_entries, lanes_entries, &lanes_cache_size.min,
+		     &lanes_cache_size.max),
 	{}
 };
 
