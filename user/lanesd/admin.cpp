@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lanesd/admin.h"
 
+#include <array>
 #include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include <cerrno>
 
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -18,21 +23,98 @@
 namespace lanes {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr size_t workers = 2, requests_waiting = 64;
-constexpr time_t io_timeout_s = 5, keep_alive_s = 5;
+constexpr std::chrono::milliseconds io_timeout = 5s, grace = 200ms;
+/* After an accept that failed for want of something. */
+constexpr auto accept_pause = 10ms;
 constexpr unsigned seconds_max = 10, top_max = 10'000;
 
-/* The library's server, on a socket of ours: its own would let two processes
- * share a port unnoticed.
+/* Told once, and true from then on. */
+class Stop {
+public:
+	Stop() : fd_(eventfd(0, EFD_CLOEXEC))
+	{
+		if (!fd_)
+			throw_errno(errno, "admin: eventfd");
+	}
+
+	void tell() const { eventfd_write(fd_.get(), 1); }
+	/* Waits until @fd is readable; false if it is time to stop, or @time is
+	 * up (-1 ms: never).
+	 */
+	bool lets_read(int fd, std::chrono::milliseconds time) const
+	{
+		std::array<pollfd, 2> fds = {pollfd{fd, POLLIN, 0}, pollfd{fd_.get(), POLLIN, 0}};
+
+		return poll(fds.data(), fds.size(), static_cast<int>(time.count())) > 0 &&
+		       !fds[1].revents;
+	}
+
+private:
+	Fd fd_;
+};
+
+/* A connection as the library reads and writes it. */
+class Connected final : public httplib::Stream {
+public:
+	Connected(int fd, const Stop &stop) : fd_(fd), stop_(stop)
+	{
+		const timeval time = {io_timeout.count() / 1000, 0};
+
+		setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
+	}
+
+	/* Who was accepted before the stop has a moment to ask. */
+	bool is_readable() const override
+	{
+		return stop_.lets_read(fd_, io_timeout) || ready(POLLIN, grace);
+	}
+	bool is_writable() const override { return ready(POLLOUT, io_timeout); }
+	ssize_t read(char *bytes, size_t size) override
+	{
+		return is_readable() ? recv(fd_, bytes, size, 0) : -1;
+	}
+	ssize_t write(const char *bytes, size_t size) override
+	{
+		return send(fd_, bytes, size, MSG_NOSIGNAL);
+	}
+	void get_remote_ip_and_port(std::string &, int &) const override {}
+	void get_local_ip_and_port(std::string &, int &) const override {}
+	socket_t socket() const override { return fd_; }
+
+private:
+	bool ready(short events, std::chrono::milliseconds time) const
+	{
+		pollfd waiting = {fd_, events, 0};
+
+		return poll(&waiting, 1, static_cast<int>(time.count())) > 0;
+	}
+
+	int fd_;
+	const Stop &stop_;
+};
+
+/* The library, but for its accept loop: that one shuts the socket down at its
+ * end, and with it a successor's.
  */
 class HttpServer : public httplib::Server {
 public:
-	void adopt(Fd fd) { svr_sock_ = fd.release(); }
+	/* One request: with more, two idle clients would keep out all others. */
+	void serve(const Fd &connection, const Stop &stop)
+	{
+		Connected stream(connection.get(), stop);
+		bool closed = false;
+
+		process_request(stream, "", 0, "", 0, true, closed, nullptr);
+		shutdown(connection.get(), SHUT_RDWR);
+	}
 };
 
 Fd listen_on(int family, const sockaddr *address, socklen_t length, const std::string &name)
 {
-	Fd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	Fd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	const int on = 1;
 
 	if (!fd)
@@ -109,13 +191,12 @@ constexpr const char *json_text = "application/json";
 
 class Admin::Impl {
 public:
-	Impl(const AdminTarget &target, AdminSource source) : source_(std::move(source))
+	Impl(Fd listening, AdminSource source)
+		: source_(std::move(source)), listening_(check(std::move(listening)))
 	{
-		bind(target);
 		configure();
 		add_pages();
-		thread_ = std::thread([this] { server_.listen_after_bind(); });
-		server_.wait_until_ready();
+		thread_ = std::thread([this] { accept_all(); });
 	}
 
 	~Impl()
@@ -125,40 +206,45 @@ public:
 
 			stopping_ = true;
 		}
-		stop_.notify_all();
-		server_.stop();
+		waiting_.notify_all();
+		stop_.tell();
 		thread_.join();
 	}
 
-	std::string where;
+	int fd() const { return listening_.get(); }
 
 private:
-	void bind(const AdminTarget &target)
+	static Fd check(Fd listening)
 	{
-		if (const auto *path = std::get_if<UnixPath>(&target)) {
-			server_.adopt(listen_on(*path));
-			where = "unix:" + path->path;
-			return;
+		int listens = 0;
+		socklen_t length = sizeof(listens);
+
+		if (getsockopt(listening.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) ||
+		    !listens)
+			throw std::runtime_error("admin: the socket does not listen");
+		return listening;
+	}
+
+	/* Another process may be faster: then there is nothing to accept. */
+	void accept_all()
+	{
+		httplib::ThreadPool pool(workers, requests_waiting);
+
+		while (stop_.lets_read(fd(), -1ms)) {
+			auto connection =
+				std::make_shared<Fd>(accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC));
+
+			if (*connection)
+				pool.enqueue(
+					[this, connection] { server_.serve(*connection, stop_); });
+			else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+				std::this_thread::sleep_for(accept_pause);
 		}
-
-		const auto &endpoint = std::get<Endpoint>(target);
-		Fd fd = listen_on(endpoint.family(), endpoint.address(), endpoint.length(),
-				  endpoint.to_string());
-
-		where = Endpoint::of_socket(fd.get()).to_string();
-		server_.adopt(std::move(fd));
+		pool.shutdown();
 	}
 
 	void configure()
 	{
-		server_.new_task_queue = [] {
-			return new httplib::ThreadPool(workers, requests_waiting);
-		};
-		server_.set_read_timeout(io_timeout_s);
-		server_.set_write_timeout(io_timeout_s);
-		/* Or two idle clients would keep out all others. */
-		server_.set_keep_alive_max_count(1);
-		server_.set_keep_alive_timeout(keep_alive_s);
 		server_.set_payload_max_length(0);
 		server_.set_exception_handler([](const httplib::Request &, httplib::Response &reply,
 						 const std::exception_ptr &thrown) {
@@ -208,29 +294,52 @@ private:
 	{
 		std::unique_lock lock(lock_);
 
-		if (stop_.wait_for(lock, time, [this] { return stopping_; }))
+		if (waiting_.wait_for(lock, time, [this] { return stopping_; }))
 			throw std::runtime_error("the server ends");
 	}
 
 	AdminSource source_;
+	Fd listening_;
 	HttpServer server_;
+	Stop stop_;
 	std::thread thread_;
 	std::mutex lock_;
-	std::condition_variable stop_;
+	std::condition_variable waiting_;
 	/* Of lock_. */
 	bool stopping_ = false;
 };
 
-Admin::Admin(const AdminTarget &target, AdminSource source)
-	: impl_(std::make_unique<Impl>(target, std::move(source)))
+Admin::Admin(Fd listening, AdminSource source)
+	: impl_(std::make_unique<Impl>(std::move(listening), std::move(source)))
 {
 }
 
 Admin::~Admin() = default;
 
-const std::string &Admin::where() const
+Fd Admin::open(const AdminTarget &target)
 {
-	return impl_->where;
+	if (const auto *path = std::get_if<UnixPath>(&target))
+		return listen_on(*path);
+
+	const auto &endpoint = std::get<Endpoint>(target);
+
+	return listen_on(endpoint.family(), endpoint.address(), endpoint.length(),
+			 endpoint.to_string());
+}
+
+int Admin::fd() const
+{
+	return impl_->fd();
+}
+
+std::string Admin::where() const
+{
+	sockaddr_un address{};
+	socklen_t length = sizeof(address) - 1;
+
+	getsockname(fd(), reinterpret_cast<sockaddr *>(&address), &length);
+	return address.sun_family == AF_UNIX ? std::string("unix:") + address.sun_path
+					     : Endpoint::of_socket(fd()).to_string();
 }
 
 } // namespace lanes

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "common/fd.h"
 #include "lanesd/figures.h"
 #include "lanesd/options.h"
 #include "lanesd/rates.h"
@@ -29,15 +30,22 @@ struct AdminSource {
  */
 class Admin {
 public:
-	/** Throws if it cannot listen on @target. */
-	Admin(const AdminTarget &target, AdminSource source);
+	/** On @listening, of open(). Throws if it does not listen. */
+	Admin(Fd listening, AdminSource source);
 	Admin(const Admin &) = delete;
 	Admin &operator=(const Admin &) = delete;
-	/** Ends all requests soon. */
+	/** Ends all requests soon. What waits to be accepted is left for another
+	 *  process that has the socket.
+	 */
 	~Admin();
 
+	/** A socket that listens there; throws if that cannot be. */
+	static Fd open(const AdminTarget &target);
+
+	/** The socket, for another process to serve on. */
+	int fd() const;
 	/** "ADDR:PORT" or "unix:PATH". */
-	const std::string &where() const;
+	std::string where() const;
 
 private:
 	class Impl;

@@ -59,7 +59,7 @@ protected:
 	std::atomic<bool> broken_ = false;
 	std::atomic<unsigned> calls_ = 0;
 	std::string health_;
-	Admin admin_{Endpoint::parse("127.0.0.1:0"), source()};
+	Admin admin_{Admin::open(Endpoint::parse("127.0.0.1:0")), source()};
 };
 
 } // namespace
@@ -153,7 +153,7 @@ TEST(admin_end, does_not_wait_for_requests)
 	std::optional<Admin> admin;
 	std::atomic<int> asked = 0;
 
-	admin.emplace(Endpoint::parse("127.0.0.1:0"),
+	admin.emplace(Admin::open(Endpoint::parse("127.0.0.1:0")),
 		      AdminSource{[] { return ServerFigures{}; },
 				  [&asked] {
 					  asked++;
@@ -179,12 +179,44 @@ TEST(admin_end, does_not_wait_for_requests)
 
 TEST(admin_place, is_of_one_process)
 {
+	const Fd first = Admin::open(Endpoint::parse("127.0.0.1:0"));
+
+	EXPECT_THROW(Admin::open(Endpoint::of_socket(first.get())), std::runtime_error);
+}
+
+TEST(admin_place, goes_from_one_process_to_another_without_a_refusal)
+{
 	const AdminSource source{[] { return ServerFigures{}; },
 				 [] { return ConnectionsSnapshot{}; },
 				 [] { return std::string(); }};
-	const Admin first(Endpoint::parse("127.0.0.1:0"), source);
+	Fd listening = Admin::open(Endpoint::parse("127.0.0.1:0"));
+	const uint16_t port = Endpoint::of_socket(listening.get()).port();
+	std::optional<Admin> serving;
+	std::atomic<unsigned> good = 0, bad = 0;
+	std::atomic<bool> stop = false;
 
-	EXPECT_THROW(Admin(Endpoint::parse(first.where()), source), std::runtime_error);
+	serving.emplace(std::move(listening), source);
+
+	std::thread scraper([&] {
+		while (!stop) {
+			const auto reply = httplib::Client("127.0.0.1", port).Get("/healthz");
+
+			(reply && reply->status == 200 ? good : bad)++;
+		}
+	});
+
+	for (int times = 0; times < 20; times++) {
+		const unsigned before = good;
+		Fd next(dup(serving->fd()));
+
+		serving.reset();
+		serving.emplace(std::move(next), source);
+		while (good < before + 5 && !bad)
+			std::this_thread::sleep_for(1ms);
+	}
+	stop = true;
+	scraper.join();
+	EXPECT_EQ(bad, 0U);
 }
 
 TEST(admin_place, may_be_a_path_that_a_dead_process_left)
@@ -195,12 +227,12 @@ TEST(admin_place, may_be_a_path_that_a_dead_process_left)
 	const UnixPath path{"/tmp/lanesd-admin-test." + std::to_string(getpid())};
 
 	for (int times = 0; times < 2; times++) {
-		const Admin admin(path, source);
+		const Admin admin(Admin::open(path), source);
 		httplib::Client client(path.path);
 
 		client.set_address_family(AF_UNIX);
 		EXPECT_EQ(client.Get("/healthz")->body, "yes\n");
-		EXPECT_THROW(Admin(path, source), std::runtime_error);
+		EXPECT_THROW(Admin::open(path), std::runtime_error);
 	}
 	unlink(path.path.c_str());
 }

@@ -212,24 +212,22 @@ void Daemon::finish_taking_place()
 	log(std::format("process {} drains", predecessor_->pid()));
 }
 
-/* Of a predecessor it may have to wait for the port, and cannot go back. */
+/* If it is elsewhere than a predecessor's, that one may be in the way until it
+ * has closed; and there is no way back.
+ */
 void Daemon::make_admin()
 {
 	const auto deadline = Clock::now() + admin_time;
 
 	while (options_.admin && !admin_) {
 		try {
-			admin_.emplace(*options_.admin,
-				       AdminSource{
-					       [this] { return figures(); },
-					       [this] { return server_->connections(); },
-					       [this] {
-						       return std::string(server_->failed()
-										  ? "a shard failed"
-									  : draining_ ? "draining"
-										      : "");
-					       },
-				       });
+			Fd listening;
+
+			if (predecessor_)
+				listening = predecessor_->take_admin(to_string(*options_.admin));
+			if (!listening)
+				listening = Admin::open(*options_.admin);
+			admin_.emplace(std::move(listening), admin_source());
 			log("admin on " + admin_->where());
 		} catch (const std::exception &error) {
 			if (!predecessor_)
@@ -241,6 +239,19 @@ void Daemon::make_admin()
 			std::this_thread::sleep_for(10ms);
 		}
 	}
+}
+
+AdminSource Daemon::admin_source()
+{
+	return {
+		[this] { return figures(); },
+		[this] { return server_->connections(); },
+		[this] {
+			return std::string(server_->failed() ? "a shard failed"
+					   : draining_	     ? "draining"
+							     : "");
+		},
+	};
 }
 
 void Daemon::tell_ready()
@@ -415,7 +426,10 @@ void Daemon::meet_successor()
 	for (const Listener &listener : listeners_)
 		offers.push_back({listener.fd(), listener.service(), listener.target()});
 	try {
-		successor_.emplace(std::move(connection), path_socket_.get(), offers);
+		successor_.emplace(
+			std::move(connection), path_socket_.get(), offers,
+			Successor::Offer{admin_ ? admin_->fd() : -1, "",
+					 admin_ ? to_string(*options_.admin) : std::string()});
 		log(std::format("process {} is to take over", successor_->pid()));
 	} catch (const std::exception &error) {
 		log(error.what());
@@ -437,12 +451,10 @@ void Daemon::look_at_successor()
 
 void Daemon::hand_over()
 {
-	/* It wants the admin listener's place. */
-	admin_.reset();
-	if (!successor_->draining()) {
-		make_admin();
+	if (!successor_->draining())
 		throw std::runtime_error("takeover: the successor has gone");
-	}
+	/* What waits there is the successor's. */
+	admin_.reset();
 	end_gently(std::format("process {} has taken over", successor_->pid()));
 }
 

@@ -44,6 +44,7 @@ private:
 	void prepare_polling();
 	void make_server();
 	void make_admin();
+	AdminSource admin_source();
 	void finish_taking_place();
 	void tell_ready();
 

@@ -303,6 +303,13 @@ std::string to_string(const ListenTarget &target)
 	return "systemd:" + std::get<SystemdSocket>(target).name;
 }
 
+std::string to_string(const AdminTarget &target)
+{
+	const auto *path = std::get_if<UnixPath>(&target);
+
+	return path ? "unix:" + path->path : std::get<Endpoint>(target).to_string();
+}
+
 ListenOption parse_listen(const std::string &text, const std::string &service)
 {
 	const size_t equals = text.find('=');

@@ -42,6 +42,9 @@ struct UnixPath {
 
 using AdminTarget = std::variant<Endpoint, UnixPath>;
 
+/** As above. */
+std::string to_string(const AdminTarget &target);
+
 struct Options {
 	/** Empty: what systemd passed or a predecessor hands over, or else
 	 *  listen_default.

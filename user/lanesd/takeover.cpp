@@ -250,13 +250,18 @@ Fd lock_beside(const std::string &path, std::chrono::milliseconds time)
 	return fd;
 }
 
-json describe(const std::vector<Successor::Offer> &offers)
+json describe(const std::vector<Successor::Offer> &offers, const Successor::Offer &admin)
 {
 	json list = json::array();
 
 	for (const Successor::Offer &offer : offers)
 		list.push_back({{"service", offer.service}, {"target", offer.target}});
-	return {{"state", "sockets"}, {"sockets", std::move(list)}};
+
+	json body = {{"state", "sockets"}, {"sockets", std::move(list)}};
+
+	if (admin.fd >= 0)
+		body["admin"] = admin.target;
+	return body;
 }
 
 } // namespace
@@ -284,14 +289,23 @@ Predecessor::Predecessor(Fd connection, const TakeoverTimes &times)
 	: connection_(std::move(connection)), times_(times), pid_(check_peer(connection_.get()))
 {
 	Message message = receive_within(connection_.get(), times_.sockets, "sockets");
-	const json &list = message.body.value("sockets", json::array());
+	const json list = message.body.value("sockets", json::array());
+	const bool admin = message.body.contains("admin");
 
-	if (!list.is_array() || message.descriptors.size() != list.size() + 1)
+	if (!list.is_array() || message.descriptors.size() != list.size() + 1 + admin)
 		throw std::runtime_error("takeover: descriptors and names do not match");
 	path_socket_ = std::move(message.descriptors[0]);
 	for (size_t i = 0; i < list.size(); i++)
 		sockets_.push_back({std::move(message.descriptors[i + 1]),
 				    list[i].value("service", ""), list[i].value("target", "")});
+	if (admin)
+		admin_ = {std::move(message.descriptors.back()), "",
+			  message.body.value("admin", "")};
+}
+
+Fd Predecessor::take_admin(const std::string &target)
+{
+	return admin_.target == target ? std::move(admin_.fd) : Fd();
 }
 
 void Predecessor::ready()
@@ -302,7 +316,7 @@ void Predecessor::ready()
 }
 
 Successor::Successor(Fd connection, int path_socket, const std::vector<Offer> &offers,
-		     const TakeoverTimes &times)
+		     const Offer &admin, const TakeoverTimes &times)
 	: connection_(std::move(connection)), pid_(check_peer(connection_.get())),
 	  deadline_(Clock::now() + times.ready)
 {
@@ -310,9 +324,11 @@ Successor::Successor(Fd connection, int path_socket, const std::vector<Offer> &o
 
 	for (const Offer &offer : offers)
 		fds.push_back(offer.fd);
+	if (admin.fd >= 0)
+		fds.push_back(admin.fd);
 	if (fds.size() > descriptors_max)
 		throw std::runtime_error("takeover: too many sockets for one message");
-	if (!send_message(connection_.get(), describe(offers), fds))
+	if (!send_message(connection_.get(), describe(offers, admin), fds))
 		throw_errno(errno, "takeover: send the sockets");
 }
 

@@ -22,15 +22,15 @@ namespace lanes {
  *	predecessor -> successor	draining: it does not, from now on
  *
  * Until the last one is sent nothing has happened to the predecessor. The socket
- * bound to the path is among the descriptors, so that the path is never without
- * a listener.
+ * bound to the path is the first of the descriptors, so that the path is never
+ * without a listener, and the admin listener's, if there is one, the last.
  */
 
 /** A listening socket and what it was for. */
 struct HandedSocket {
 	Fd fd;
 	std::string service;
-	/** As to_string(ListenTarget). */
+	/** As to_string(). */
 	std::string target;
 };
 
@@ -70,6 +70,8 @@ public:
 	/** Also the path's. */
 	Fd take_path_socket() { return std::move(path_socket_); }
 	std::vector<HandedSocket> &sockets() { return sockets_; }
+	/** The admin listener's; nothing if it has none at @target. */
+	Fd take_admin(const std::string &target);
 	pid_t pid() const { return pid_; }
 
 	/** Tells that all shards accept. Throws if the predecessor is not heard
@@ -83,6 +85,7 @@ private:
 	pid_t pid_ = 0;
 	Fd path_socket_;
 	std::vector<HandedSocket> sockets_;
+	HandedSocket admin_;
 };
 
 /** A predecessor's view of the one successor that is starting. */
@@ -98,10 +101,10 @@ public:
 	};
 
 	/** Sends the sockets; never waits. Throws if @connection's peer is
-	 *  refused, or does not take them.
+	 *  refused, or does not take them. @admin: fd -1 if there is none.
 	 */
 	Successor(Fd connection, int path_socket, const std::vector<Offer> &offers,
-		  const TakeoverTimes &times = {});
+		  const Offer &admin, const TakeoverTimes &times = {});
 
 	/** Readable when look() has something to do. */
 	int fd() const { return connection_.get(); }

@@ -67,12 +67,13 @@ protected:
 		return Successor(
 			std::move(connection), path_.get(),
 			{{web_.get(), "http", "[::]:80"}, {db_.get(), "resp", "systemd:db"}},
-			quick);
+			{admin_.get(), "", "127.0.0.1:9200"}, quick);
 	}
 	Predecessor take() { return Predecessor(std::move(ends_.successor), quick); }
 
 	Ends ends_ = pair();
 	Fd path_ = some_socket(), web_ = some_socket(), db_ = some_socket();
+	Fd admin_ = some_socket();
 };
 
 class takeover_path : public testing::Test {
@@ -103,10 +104,20 @@ TEST_F(takeover, hands_over_the_same_sockets_with_their_names)
 	EXPECT_TRUE(fcntl(sockets[0].fd.get(), F_GETFD) & FD_CLOEXEC);
 }
 
+TEST_F(takeover, hands_over_the_admin_listener_to_who_wants_the_same)
+{
+	const Successor successor = give();
+	Predecessor predecessor = take();
+
+	EXPECT_FALSE(predecessor.take_admin("127.0.0.1:9201"));
+	EXPECT_EQ(inode(predecessor.take_admin("127.0.0.1:9200").get()), inode(admin_.get()));
+}
+
 TEST_F(takeover, takes_as_many_sockets_as_there_may_be)
 {
 	std::vector<Successor::Offer> offers(200, {web_.get(), "http", std::string(60, 'x')});
-	const Successor successor(std::move(ends_.predecessor), path_.get(), offers, quick);
+	const Successor successor(std::move(ends_.predecessor), path_.get(), offers, {-1, "", ""},
+				  quick);
 
 	EXPECT_EQ(take().sockets().size(), 200U);
 }
@@ -177,7 +188,8 @@ TEST_F(takeover, refuses_what_it_does_not_understand)
 	     {"", "hello", "{}", "[]", R"({"lanesd-takeover":2,"state":"sockets"})",
 	      R"({"lanesd-takeover":1,"state":"ready"})", R"({"lanesd-takeover":1,"state":7})",
 	      R"({"lanesd-takeover":1,"state":"sockets","sockets":[{}]})",
-	      R"({"lanesd-takeover":1,"state":"sockets","sockets":7})"}) {
+	      R"({"lanesd-takeover":1,"state":"sockets","sockets":7})",
+	      R"({"lanesd-takeover":1,"state":"sockets","sockets":[],"admin":7})"}) {
 		Ends ends = pair();
 
 		ASSERT_GE(send(ends.predecessor.get(), text, strlen(text), 0), 0);
@@ -230,8 +242,9 @@ TEST_F(takeover_path, is_not_for_others)
 	ASSERT_EQ(poll(&waiting, 1, 5000), 1);
 
 	Fd connection(accept(first.listening.get(), nullptr, nullptr));
-	const std::string error = thrown_by(
-		[&] { Successor(std::move(connection), first.listening.get(), {}, quick); });
+	const std::string error = thrown_by([&] {
+		Successor(std::move(connection), first.listening.get(), {}, {-1, "", ""}, quick);
+	});
 
 	EXPECT_NE(error.find("is of user 65534"), std::string::npos) << error;
 	waitpid(pid, nullptr, 0);
@@ -250,7 +263,7 @@ TEST_F(takeover_path, belongs_to_the_first_and_leads_the_second_to_it)
 
 	Fd connection(accept(first.listening.get(), nullptr, nullptr));
 	const Successor successor(std::move(connection), first.listening.get(),
-				  {{socket.get(), "echo", "fd:3"}}, quick);
+				  {{socket.get(), "echo", "fd:3"}}, {-1, "", ""}, quick);
 	Predecessor predecessor(std::move(second.predecessor), quick);
 	const Fd path = predecessor.take_path_socket();
 
