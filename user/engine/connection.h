@@ -62,7 +62,8 @@ struct Connection {
 	bool closing = false;
 	/** close() is asked for. */
 	bool closed = false;
-	uint8_t listener = 0;
+	/** The shard's number of it. */
+	uint8_t service = 0;
 	/** Receives in a row that left nothing behind, while streaming. */
 	uint8_t calm = 0;
 

@@ -41,36 +41,49 @@ Shard::Shard(const ShardConfig &config, const std::vector<Shard *> &shards, Coun
 	  limits_(config.limits), memory_(engine_memory(config.engine, config.buffers)),
 	  connections_(slots(config.connections_max)), line_(connections_)
 {
-	std::vector<Service *> services;
-
 	read_clock();
 	for (const ShardListener &listener : config.listeners) {
-		const auto at = std::ranges::find(services, listener.service);
-		const auto index = static_cast<size_t>(at - services.begin());
-		Accept accept;
+		Fd fd(fcntl(listener.fd, F_DUPFD_CLOEXEC, 0));
 
-		if (at == services.end()) {
-			services.push_back(listener.service);
-			handlers_.push_back(listener.service->handler(*this));
-			state_size_ = std::max(state_size_, handlers_.back()->state_size());
-		}
-		accept.fd.reset(fcntl(listener.fd, F_DUPFD_CLOEXEC, 0));
-		if (!accept.fd)
+		if (!fd)
 			throw_errno(errno, "duplicating a listening socket",
 				    "raise the limit of open files");
-		accept.handler = handlers_[index].get();
-		accept.name = listener.service->name();
-		accepts_.push_back(std::move(accept));
+		serve(*listener.service);
+		open(listener.fd, std::move(fd), *listener.service);
 	}
-	state_size_ = (state_size_ + 15) / 16 * 16;
-	states_.emplace(std::max(state_size_ * connections_.capacity(), size_t{1}),
-			"use fewer with --connections");
 	for (auto *list : {&ready_, &turns_, &dirty_, &thirsty_})
 		list->reserve(connections_.capacity());
 	engine_ = make_engine(config_.engine, connections_, memory_, *this, counters);
 }
 
 Shard::~Shard() = default;
+
+void Shard::serve(Service &service)
+{
+	if (std::ranges::find(served_, &service, &Served::service) != served_.end())
+		return;
+
+	Served served{&service, service.handler(*this), 0, nullptr};
+
+	served.state_size = (served.handler->state_size() + 15) / 16 * 16;
+	if (served.state_size)
+		served.states = std::make_unique<Pages>(served.state_size * connections_.capacity(),
+							"use fewer with --connections");
+	served_.push_back(std::move(served));
+}
+
+uint8_t Shard::number(const Service &service) const
+{
+	return static_cast<uint8_t>(std::ranges::find(served_, &service, &Served::service) -
+				    served_.begin());
+}
+
+void *Shard::state_of(uint32_t slot) const
+{
+	const Served &served = served_[connections_[slot].service];
+
+	return served.states ? served.states->data() + size_t{slot} * served.state_size : nullptr;
+}
 
 void Shard::start()
 {
@@ -81,7 +94,7 @@ void Shard::start()
 bool Shard::working() const
 {
 	return connections_.active() ||
-	       std::ranges::any_of(accepts_, [](const Accept &a) { return a.armed; });
+	       std::ranges::any_of(accepts_, [](const Accept &a) { return bool(a.fd); });
 }
 
 /* Other shards' requests may be for what is kept here. */
@@ -97,6 +110,7 @@ void Shard::run()
 {
 	while (!draining_ || (now_ms_ < drain_until_ms_ && !all_quiet()))
 		step();
+	ending_ = true;
 	for (uint32_t slot = 0; slot < connections_.touched(); slot++)
 		if (connections_[slot].open())
 			abort(slot);
@@ -122,7 +136,6 @@ void Shard::step()
 {
 	tick_++;
 	clock_read_ = false;
-	accepted_any_ = false;
 
 	const auto limit = timeout();
 
@@ -142,14 +155,14 @@ void Shard::step()
 	serve_line();
 	flush();
 	sweep();
-	accept_or_stop();
 	run_tasks();
+	accept_or_stop();
 }
 
 bool Shard::work_left()
 {
 	return tasks_waiting_.load() ||
-	       std::ranges::any_of(handlers_, [](const auto &h) { return h->pending(); });
+	       std::ranges::any_of(served_, [](const Served &s) { return s.handler->pending(); });
 }
 
 std::optional<std::chrono::nanoseconds> Shard::timeout()
@@ -166,9 +179,14 @@ std::optional<std::chrono::nanoseconds> Shard::timeout()
 		consider(sweep_at_ms_);
 	if (draining_)
 		consider(std::min(drain_until_ms_, now_ms_ + accept_retry_ms));
-	for (const Accept &accept : accepts_)
-		if (!accept.armed && !draining_ && connections_.active() < limits_.connections_max)
+	for (const Accept &accept : accepts_) {
+		if (!accept.fd)
+			continue;
+		if (accept.closing && accept.close_at_ms > now_ms_)
+			consider(accept.close_at_ms);
+		if (!accept.armed && connections_.active() < limits_.connections_max)
 			consider(accept.at_ms);
+	}
 	if (!at)
 		return std::nullopt;
 	return std::chrono::milliseconds(*at > now_ms_ ? *at - now_ms_ : 0);
@@ -214,8 +232,8 @@ void Shard::wake(unsigned shard)
 void Shard::turn()
 {
 	more_turns_ = false;
-	for (const auto &handler : handlers_)
-		more_turns_ |= handler->turn(turn_budget);
+	for (const Served &served : served_)
+		more_turns_ |= served.handler->turn(turn_budget);
 }
 
 std::optional<Stream> Shard::find(Ticket ticket)
@@ -240,21 +258,24 @@ void Shard::resume(Ticket ticket)
 
 void Shard::accept_or_stop()
 {
-	const bool wanted = !draining_ && connections_.active() < limits_.connections_max;
+	const bool room = connections_.active() < limits_.connections_max;
 
 	for (uint32_t index = 0; index < accepts_.size(); index++) {
 		Accept &accept = accepts_[index];
 
-		if (wanted && !accept.armed && now_ms_ >= accept.at_ms) {
+		if (!accept.fd)
+			continue;
+
+		const bool no_more = over(accept);
+
+		if (no_more && !accept.armed) {
+			accept = {};
+		} else if (room && !no_more && !accept.armed && now_ms_ >= accept.at_ms) {
 			accept.armed = true;
 			engine_->accept(index, accept.fd.get());
-		} else if (!wanted && accept.armed && !accept.stopping &&
-			   !(draining_ && accepted_any_)) {
-			/* Who drains first takes what is in the queue already. */
+		} else if ((!room || no_more) && accept.armed && !accept.stopping) {
 			accept.stopping = true;
 			engine_->stop_accept(index);
-		} else if (draining_ && !accept.armed) {
-			accept.fd.reset();
 		}
 	}
 }
@@ -264,7 +285,6 @@ void Shard::accepted(uint32_t listener, int fd)
 	const uint32_t slot = connections_.take(fd);
 
 	look_at_clock();
-	accepted_any_ = true;
 	counters_.accepted.add();
 	if (slot == Connection::none) {
 		engine_->refuse(fd);
@@ -273,12 +293,12 @@ void Shard::accepted(uint32_t listener, int fd)
 
 	Connection &c = connections_[slot];
 
-	c.listener = static_cast<uint8_t>(listener);
+	c.service = accepts_[listener].service;
 	c.received_ms = c.sent_ms = static_cast<uint32_t>(now_ms_);
 	counters_.connections.set(connections_.active());
 	engine_->ask_cpu(slot);
-	if (state_size_)
-		std::memset(states_->data() + size_t{slot} * state_size_, 0, state_size_);
+	if (void *state = state_of(slot))
+		std::memset(state, 0, served_[c.service].state_size);
 	handler(c).opened(Stream(*this, slot));
 	if (!c.closing)
 		handler(c).writable(Stream(*this, slot));
@@ -306,6 +326,10 @@ void Shard::accept_ended(uint32_t listener, int error)
 	case EBADF:
 	case EINVAL:
 	case ENOTSOCK:
+		if (accept.closing) {
+			accept = {};
+			return;
+		}
 		throw_errno(error, "accept", "the listening socket no longer listens");
 	default:
 		/* EMFILE, ENFILE, ENOMEM and the network errors that accept(2)

@@ -39,6 +39,7 @@ struct Limits {
 };
 
 struct ShardListener {
+	/** Duplicated; also what Shard::close() calls it. */
 	int fd;
 	Service *service;
 };
@@ -101,10 +102,17 @@ public:
 	void post(std::function<void(Shard &)> task);
 
 	/* For tasks. */
-	/** Accepts no more; run() returns when all connections have ended, or
-	 *  cuts them off at @deadline.
+	/** Makes a handler of @service, if there is none. Throws. */
+	void serve(Service &service);
+	/** Accepts from @fd, too, for a service of serve(); @name is for close(). */
+	void open(int name, Fd fd, Service &service);
+	/** Accepts what comes until @until, and what is in the queue then. */
+	void close(int name, Clock::time_point until);
+	/** close() of all, or without @accept_until leaves the queues to others
+	 *  that have the sockets; run() returns when all connections have ended,
+	 *  or cuts them off at @deadline.
 	 */
-	void drain(Clock::time_point deadline);
+	void drain(Clock::time_point deadline, std::optional<Clock::time_point> accept_until);
 	void set_limits(const Limits &limits) { limits_ = limits; }
 	/** @done gets them, in this tick or a later one. */
 	void report(std::function<void(std::vector<ConnectionReport>)> done);
@@ -143,12 +151,25 @@ private:
 		size_t unknown = 0;
 	};
 
+	struct Served {
+		Service *service;
+		std::unique_ptr<Handler> handler;
+		size_t state_size;
+		std::unique_ptr<Pages> states;
+	};
 	struct Accept {
+		/** None: the place is free. */
 		Fd fd;
-		Handler *handler = nullptr;
-		std::string name;
+		int name = -1;
+		uint8_t service = 0;
 		bool armed = false;
 		bool stopping = false;
+		/** To be closed: then, and when nothing is in the queue, or at
+		 *  once.
+		 */
+		bool closing = false;
+		bool left_to_others = false;
+		uint64_t close_at_ms = 0;
 		/** Not before. */
 		uint64_t at_ms = 0;
 	};
@@ -168,8 +189,12 @@ private:
 	void turn();
 
 	void accept_or_stop();
+	bool over(const Accept &accept) const;
+	uint64_t to_ms(Clock::time_point time);
+	uint8_t number(const Service &service) const;
 
-	Handler &handler(const Connection &c) { return *accepts_[c.listener].handler; }
+	Handler &handler(const Connection &c) { return *served_[c.service].handler; }
+	void *state_of(uint32_t slot) const;
 	void run(uint32_t slot);
 	void give_input(uint32_t slot, Connection &c);
 	void note_request(uint32_t slot, Connection &c, bool replied);
@@ -214,10 +239,8 @@ private:
 	Memory memory_;
 	Connections connections_;
 	BufferLine line_;
-	std::vector<std::unique_ptr<Handler>> handlers_;
+	std::vector<Served> served_;
 	std::vector<Accept> accepts_;
-	size_t state_size_ = 0;
-	std::optional<Pages> states_;
 	std::unique_ptr<Engine> engine_;
 
 	/* Slots with input that a tick's budget left, with output to send, and
@@ -237,7 +260,8 @@ private:
 	uint32_t sweep_slot_ = 0;
 
 	bool draining_ = false;
-	bool accepted_any_ = false;
+	/* Cuts off what is left. */
+	bool ending_ = false;
 	uint64_t drain_until_ms_ = 0;
 	/* Drains and has no connection; of any thread to read. */
 	std::atomic<bool> quiet_{false};

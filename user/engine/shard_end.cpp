@@ -4,6 +4,7 @@
  */
 #include <algorithm>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "engine/shard.h"
@@ -151,13 +152,56 @@ Counter *Shard::overdue(uint32_t slot, const Connection &c)
 	return nullptr;
 }
 
-void Shard::drain(Clock::time_point deadline)
+void Shard::open(int name, Fd fd, Service &service)
 {
-	const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+	const auto free =
+		std::ranges::find_if(accepts_, [](const Accept &accept) { return !accept.fd; });
+	Accept &accept = free == accepts_.end() ? accepts_.emplace_back() : *free;
+
+	accept.fd = std::move(fd);
+	accept.name = name;
+	accept.service = number(service);
+}
+
+void Shard::close(int name, Clock::time_point until)
+{
+	for (Accept &accept : accepts_) {
+		if (!accept.fd || accept.closing || accept.name != name)
+			continue;
+		accept.closing = true;
+		accept.close_at_ms = to_ms(until);
+	}
+}
+
+/* A close resets what is in the queue: so that has to be empty, before accept is
+ * stopped and again after, right before the close. Who has no room for it waits.
+ */
+bool Shard::over(const Accept &accept) const
+{
+	pollfd queue = {accept.fd.get(), POLLIN, 0};
+
+	if (ending_ || accept.left_to_others)
+		return true;
+	return accept.closing && now_ms_ >= accept.close_at_ms && ::poll(&queue, 1, 0) <= 0;
+}
+
+uint64_t Shard::to_ms(Clock::time_point time)
+{
+	const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - Clock::now());
 
 	read_clock();
+	return now_ms_ + static_cast<uint64_t>(std::max<int64_t>(left.count(), 0));
+}
+
+void Shard::drain(Clock::time_point deadline, std::optional<Clock::time_point> accept_until)
+{
 	draining_ = true;
-	drain_until_ms_ = now_ms_ + static_cast<uint64_t>(std::max<int64_t>(left.count(), 0));
+	drain_until_ms_ = to_ms(deadline);
+	for (Accept &accept : accepts_) {
+		accept.closing = true;
+		accept.left_to_others = !accept_until;
+		accept.close_at_ms = to_ms(accept_until.value_or(Clock::now()));
+	}
 	for (uint32_t slot = 0; slot < connections_.touched(); slot++)
 		if (connections_[slot].open())
 			end_if_idle(slot);

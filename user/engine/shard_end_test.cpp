@@ -331,13 +331,50 @@ TEST_P(shard_end, drain_serves_who_waits_in_the_accept_queue)
 			peers.emplace_back(server.port());
 			EXPECT_TRUE(peers.back().send("x\n"));
 		}
-		shard.drain(Shard::Clock::now() + 5s);
+		shard.drain(Shard::Clock::now() + 5s, Shard::Clock::now());
 		return 0;
 	});
 	for (Peer &peer : peers)
 		EXPECT_EQ(peer.receive(3), "ok\n");
 	peers.clear();
 	EXPECT_TRUE(eventually([&] { return server.returned(); }, 2s));
+}
+
+TEST_P(shard_end, drain_serves_who_waits_for_room)
+{
+	ShardRunner server(GetParam(), lines, [](ShardConfig &c) { c.limits.connections_max = 1; });
+	Peer first(server.port());
+
+	ASSERT_TRUE(first.send("x"));
+	ASSERT_TRUE(eventually([&] { return server.counters().bytes_in.get() == 1; }));
+
+	Peer second(server.port());
+
+	ASSERT_TRUE(second.send("x\n"));
+	server.drain(5s);
+	EXPECT_FALSE(second.readable(100ms));
+	EXPECT_TRUE(first.send("x\n"));
+	EXPECT_EQ(first.receive(3), "ok\n");
+	first.close();
+	EXPECT_EQ(second.receive(3), "ok\n");
+}
+
+TEST_P(shard_end, drain_leaves_the_queue_to_others_that_have_it)
+{
+	ShardRunner server(GetParam(), lines, [](ShardConfig &c) { c.limits.connections_max = 1; });
+	Peer first(server.port());
+
+	ASSERT_TRUE(first.send("x"));
+	ASSERT_TRUE(eventually([&] { return server.counters().bytes_in.get() == 1; }));
+
+	Peer second(server.port());
+
+	server.post([](Shard &shard) { shard.drain(Shard::Clock::now() + 5s, std::nullopt); });
+	EXPECT_TRUE(first.send("x\n"));
+	EXPECT_EQ(first.receive(3), "ok\n");
+	first.close();
+	EXPECT_TRUE(eventually([&] { return server.returned(); }, 3s));
+	EXPECT_EQ(server.counters().accepted.get(), 1U);
 }
 
 TEST_P(shard_end, drain_cuts_who_is_stuck_at_its_deadline)

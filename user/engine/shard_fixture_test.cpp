@@ -252,7 +252,8 @@ void ShardRunner::drain(milliseconds time)
 	const auto deadline = Shard::Clock::now() + time;
 
 	for (const auto &runner : runners_)
-		runner->shard->post([deadline](Shard &shard) { shard.drain(deadline); });
+		runner->shard->post(
+			[deadline](Shard &shard) { shard.drain(deadline, Shard::Clock::now()); });
 }
 
 bool ShardRunner::nothing_left(unsigned shard)

@@ -29,7 +29,7 @@ void Shard::begin_report()
 			.slot = slot,
 			.generation = c.generation,
 			.peer = {},
-			.service = accepts_[c.listener].name,
+			.service = std::string(served_[c.service].service->name()),
 			.bytes_in = c.bytes_in,
 			.bytes_out = c.bytes_out,
 			.queued = c.input.bytes + c.output.bytes,

@@ -17,6 +17,7 @@
 
 #include "common/cpus.h"
 #include "common/error.h"
+#include "lanesd/log.h"
 #include "lanesd/systemd.h"
 
 namespace lanes {
@@ -28,18 +29,8 @@ using namespace std::chrono_literals;
 constexpr auto end_time = 5s;
 /* The predecessor's admin listener needs a moment to close. */
 constexpr auto admin_time = 5s;
-
-/* Unbuffered, so that a reader on a pipe sees a line when it is true. */
-void print(FILE *stream, const std::string &text)
-{
-	std::fputs(text.c_str(), stream);
-	std::fflush(stream);
-}
-
-void log(const std::string &text)
-{
-	print(stderr, "lanesd: " + text + "\n");
-}
+/* From a SYN-ACK to the ACK for it, of most peers. */
+constexpr auto handshake_time = 200ms;
 
 void log_lines(const std::string &text)
 {
@@ -79,15 +70,6 @@ void raise_descriptor_limit()
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
-}
-
-std::string join(const std::vector<std::string> &words)
-{
-	std::string text;
-
-	for (const std::string &word : words)
-		text += (text.empty() ? "" : ", ") + word;
-	return text;
 }
 
 } // namespace
@@ -135,7 +117,8 @@ void Daemon::open_sockets()
 	std::vector<HandedSocket> &handed = predecessor_ ? predecessor_->sockets() : none;
 
 	services_ = std::make_unique<Services>(options_);
-	listeners_ = open_listeners(options_, passed_sockets(), handed);
+	passed_ = passed_sockets();
+	listeners_ = open_listeners(options_, passed_, handed);
 	for (const Listener &listener : listeners_)
 		services_->named(listener.service());
 	for (const HandedSocket &socket : handed)
@@ -254,20 +237,21 @@ AdminSource Daemon::admin_source()
 	};
 }
 
-void Daemon::tell_ready()
+std::string Daemon::describe() const
 {
 	std::vector<std::string> places;
 
 	for (const Listener &listener : listeners_)
 		places.push_back(listener.where().to_string());
+	return std::format("ready, {} shard{} on {}", options_.cpus.size(),
+			   options_.cpus.size() == 1 ? "" : "s", join(places));
+}
+
+void Daemon::tell_ready()
+{
+	const std::string text = describe();
+
 	predecessor_.reset();
-	/* Only a successor needs them: the shards have theirs. */
-	if (!path_socket_)
-		listeners_.clear();
-
-	const std::string text = std::format("ready, {} shard{} on {}", options_.cpus.size(),
-					     options_.cpus.size() == 1 ? "" : "s", join(places));
-
 	print(stdout, "lanesd: " + text + "\n");
 	systemd::ready();
 	systemd::status(text);
@@ -357,10 +341,18 @@ void Daemon::end_gently(std::string why)
 	const auto time =
 		std::chrono::milliseconds(server_->failed() ? 0 : options_.drain_timeout_ms);
 	const auto deadline = Clock::now() + time;
+	auto accept_until = Clock::now();
 
 	draining_ = true;
 	end_at_ = deadline + end_time;
-	server_->drain(deadline);
+	/* A successor has the same sockets, or may have. */
+	if (successor_) {
+		server_->drain(deadline);
+	} else {
+		for (const Listener &listener : listeners_)
+			accept_until = std::max(accept_until, last_accept(listener));
+		server_->drain(deadline, std::min(accept_until, deadline));
+	}
 	/* Nobody shall connect who would not be served. */
 	listeners_.clear();
 	path_socket_.reset();
@@ -368,6 +360,15 @@ void Daemon::end_gently(std::string why)
 	log(std::format("{}: draining, at most {} ms", why, time.count()));
 	systemd::stopping();
 	systemd::status(std::format("draining ({})", why));
+}
+
+/* Stops new handshakes; returns when those that have begun are over. */
+Daemon::Clock::time_point Daemon::last_accept(const Listener &listener)
+{
+	if (!listener.own() || successor_)
+		return Clock::now();
+	listener.take_no_more();
+	return Clock::now() + handshake_time;
 }
 
 void Daemon::check_deadlines()
@@ -383,37 +384,6 @@ void Daemon::check_deadlines()
 		log("a shard does not end; leaving it");
 		std::_Exit(1);
 	}
-}
-
-void Daemon::reload()
-{
-	systemd::reloading();
-	try {
-		apply(reread_());
-	} catch (const std::exception &error) {
-		log(std::format("reload: {}; all stays as it was", error.what()));
-	}
-	systemd::ready();
-}
-
-void Daemon::apply(Options options)
-{
-	const std::vector<std::string> restart = needs_restart(options_, options);
-
-	if (options.limits.connections_max > options_.connections_max)
-		log(std::format("reload: connections: {} needs a restart, as many slots were made; "
-				"now {}",
-				options.limits.connections_max, options_.connections_max));
-	options.limits.connections_max =
-		std::min(options.limits.connections_max, options_.connections_max);
-	options_.limits = options.limits;
-	options_.drain_timeout_ms = options.drain_timeout_ms;
-	server_->set_limits(options_.limits);
-	for (const std::string &failure : services_->reload())
-		log("reload: " + failure);
-	log(restart.empty()
-		    ? "reloaded"
-		    : std::format("reloaded, but for what needs a restart: {}", join(restart)));
 }
 
 void Daemon::meet_successor()

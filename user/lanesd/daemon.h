@@ -45,6 +45,7 @@ private:
 	void make_server();
 	void make_admin();
 	AdminSource admin_source();
+	std::string describe() const;
 	void finish_taking_place();
 	void tell_ready();
 
@@ -58,6 +59,10 @@ private:
 
 	void reload();
 	void apply(Options options);
+	void change_listeners(const Options &options);
+	void close_listener(const Listener &listener);
+	void serve(Listener listener);
+	Clock::time_point last_accept(const Listener &listener);
 
 	void meet_successor();
 	void look_at_successor();
@@ -71,6 +76,8 @@ private:
 	Fd path_socket_;
 	std::optional<Predecessor> predecessor_;
 	std::optional<Successor> successor_;
+	/* What is left of systemd's sockets. */
+	std::vector<PassedSocket> passed_;
 	std::vector<Listener> listeners_;
 	Features features_;
 	EngineKind engine_ = EngineKind::epoll;

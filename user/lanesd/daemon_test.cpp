@@ -2,173 +2,18 @@
 #include "lanesd/daemon.h"
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
-#include <gtest/gtest.h>
-
-#include "common/cpus.h"
-#include "common/error.h"
+#include "lanesd/daemon_fixture.h"
+#include "lanesd/http_library.h"
 
 using namespace lanes;
 using namespace std::chrono_literals;
 
 namespace {
-
-/* lanesd in a child of this process. */
-class Child {
-public:
-	explicit Child(std::vector<std::string> arguments)
-	{
-		int ends[2];
-
-		EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
-		output_.reset(ends[0]);
-		pid_ = fork();
-		if (!pid_)
-			execute(arguments, ends[1]);
-		close(ends[1]);
-	}
-	~Child()
-	{
-		if (pid_ > 0) {
-			kill(pid_, SIGKILL);
-			waitpid(pid_, nullptr, 0);
-		}
-	}
-
-	/* Until @text was printed, since the last call; false if it never is. */
-	bool says(const std::string &text)
-	{
-		size_t at;
-
-		while ((at = text_.find(text, seen_)) == std::string::npos)
-			if (!read_more())
-				return false;
-		seen_ = at + text.size();
-		return true;
-	}
-	void signal(int number) const { kill(pid_, number); }
-	pid_t pid() const { return pid_; }
-	/* Exit status; its output is in text(). */
-	int end()
-	{
-		int status = -1;
-
-		while (read_more())
-			;
-		waitpid(pid_, &status, 0);
-		pid_ = -1;
-		return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	}
-	const std::string &text() const { return text_; }
-
-private:
-	[[noreturn]] static void execute(const std::vector<std::string> &words, int output)
-	{
-		std::vector<const char *> argv = {"lanesd"};
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(output, STDOUT_FILENO);
-		dup2(output, STDERR_FILENO);
-		for (const std::string &word : words)
-			argv.push_back(word.c_str());
-		try {
-			const auto parse = [argv] {
-				return std::get<Options>(
-					parse_options(static_cast<int>(argv.size()), argv.data(),
-						      allowed_cpus()));
-			};
-
-			Daemon(parse(), parse).run();
-			_exit(0);
-		} catch (const UsageError &error) {
-			dprintf(STDERR_FILENO, "%s\n", error.what());
-			_exit(2);
-		} catch (const std::exception &error) {
-			dprintf(STDERR_FILENO, "%s\n", error.what());
-			_exit(1);
-		}
-	}
-
-	bool read_more()
-	{
-		char part[4096];
-		pollfd waiting = {output_.get(), POLLIN, 0};
-
-		if (poll(&waiting, 1, 10'000) != 1)
-			return false;
-
-		const ssize_t got = read(output_.get(), part, sizeof(part));
-
-		if (got > 0)
-			text_.append(part, static_cast<size_t>(got));
-		return got > 0;
-	}
-
-	pid_t pid_ = -1;
-	Fd output_;
-	std::string text_;
-	size_t seen_ = 0;
-};
-
-class daemon_process : public testing::Test {
-protected:
-	daemon_process() { std::filesystem::create_directory(directory_); }
-	~daemon_process() override { std::filesystem::remove_all(directory_); }
-
-	/* Reserved by a socket that does not listen. */
-	static Endpoint reserve(const Fd &fd)
-	{
-		const int on = 1;
-		const Endpoint any = Endpoint::parse("127.0.0.1:0");
-
-		setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		EXPECT_EQ(bind(fd.get(), any.address(), any.length()), 0);
-		return Endpoint::of_socket(fd.get());
-	}
-
-	void configure(const std::string &more) const
-	{
-		std::ofstream(config_) << "listen = '" << where_.to_string() << "'\n"
-				       << "engine = 'epoll'\nshards = 1\n"
-				       << more;
-	}
-	std::vector<std::string> with_config() const { return {"--config", config_}; }
-	Child start() const { return Child(with_config()); }
-
-	Fd dial() const
-	{
-		const timeval time = {5, 0};
-		Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-
-		setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
-		if (connect(fd.get(), where_.address(), where_.length()))
-			fd.reset();
-		return fd;
-	}
-	static bool answers(const Fd &fd)
-	{
-		char got = 0;
-
-		return send(fd.get(), "e", 1, MSG_NOSIGNAL) == 1 &&
-		       recv(fd.get(), &got, 1, 0) == 1 && got == 'e';
-	}
-
-	std::string directory_ = "/tmp/lanesd-daemon." + std::to_string(getpid());
-	std::string config_ = directory_ + "/lanesd.toml";
-	std::string path_ = directory_ + "/takeover";
-	Fd reserved_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	Endpoint where_ = reserve(reserved_);
-};
 
 /* What systemd would hear. */
 class Notifications {
@@ -318,10 +163,13 @@ TEST_F(daemon_process, sighup_with_a_bad_file_changes_nothing)
 
 TEST_F(daemon_process, a_second_one_takes_over_and_no_connection_is_refused)
 {
-	configure("takeover = '" + path_ + "'\nadmin = 'unix:" + directory_ + "/admin'\n");
+	const Fd reserved(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	const Endpoint admin = reserve(reserved);
+
+	configure("takeover = '" + path_ + "'\nadmin = '" + admin.to_string() + "'\n");
 
 	std::atomic<bool> stop = false;
-	std::atomic<unsigned> good = 0, bad = 0;
+	std::atomic<unsigned> good = 0, bad = 0, scraped = 0, not_scraped = 0;
 	auto first = std::make_unique<Child>(with_config());
 
 	ASSERT_TRUE(first->says("ready"));
@@ -335,18 +183,29 @@ TEST_F(daemon_process, a_second_one_takes_over_and_no_connection_is_refused)
 			while (!stop)
 				(answers(dial()) ? good : bad)++;
 		});
+		std::thread scraper([&] {
+			while (!stop) {
+				const auto reply =
+					httplib::Client("127.0.0.1", admin.port()).Get("/metrics");
+
+				(reply && reply->status == 200 ? scraped : not_scraped)++;
+			}
+		});
 
 		EXPECT_TRUE(second->says("admin on"));
 		EXPECT_TRUE(second->says("ready"));
 		EXPECT_TRUE(first->says("has taken over"));
 		EXPECT_EQ(first->end(), 0);
-		std::this_thread::sleep_for(20ms);
+		for (const unsigned before = scraped; scraped < before + 3 && !not_scraped;)
+			std::this_thread::sleep_for(1ms);
 		stop = true;
 		load.join();
+		scraper.join();
 		first = std::move(second);
 	}
 	EXPECT_EQ(bad, 0U);
 	EXPECT_GT(good, 10U);
+	EXPECT_EQ(not_scraped, 0U);
 }
 
 TEST_F(daemon_process, goes_on_when_its_successor_cannot_start)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lanesd/listener.h"
 
+#include <array>
 #include <set>
 #include <utility>
 
 #include <cerrno>
 
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 
 #include "common/error.h"
@@ -145,6 +147,27 @@ void Listener::send_at_once()
 	set_option(fd(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
 }
 
+bool Listener::own() const
+{
+	return !target_.starts_with("fd:") && !target_.starts_with("systemd:");
+}
+
+void Listener::take_no_more() const
+{
+	/* Of the TCP header the byte of flags: SYN without ACK. */
+	std::array<sock_filter, 5> code = {{
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, ~0U),
+	}};
+	const sock_fprog program = {static_cast<unsigned short>(code.size()), code.data()};
+
+	/* Without it there is a moment in which a connection can be reset. */
+	setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
 bool Listener::attached() const
 {
 	return attached_ulp(fd()) == LANES_ULP_NAME;
@@ -173,7 +196,7 @@ std::string Listener::attach()
 			      "see Documentation/uapi.rst; sharing the socket without it");
 }
 
-std::vector<Listener> open_listeners(const Options &options, std::vector<PassedSocket> passed,
+std::vector<Listener> open_listeners(const Options &options, std::vector<PassedSocket> &passed,
 				     std::vector<HandedSocket> &handed)
 {
 	std::vector<Listener> listeners;
@@ -189,6 +212,18 @@ std::vector<Listener> open_listeners(const Options &options, std::vector<PassedS
 			open_one(listeners, passed, option);
 	}
 	std::erase_if(handed, [](const HandedSocket &socket) { return !socket.fd; });
+	return listeners;
+}
+
+std::vector<Listener> open_listener(const ListenOption &option, std::vector<PassedSocket> &passed)
+{
+	std::vector<Listener> listeners;
+
+	/* By now the number may be of any descriptor. */
+	if (std::holds_alternative<InheritedSocket>(option.target))
+		throw UsageError(std::format("{}: can only be passed at the start; restart",
+					     to_string(option.target)));
+	open_one(listeners, passed, option);
 	return listeners;
 }
 

@@ -25,7 +25,10 @@ public:
 
 	int fd() const { return fd_.get(); }
 	const std::string &service() const { return service_; }
+	void set_service(std::string service) { service_ = std::move(service); }
 	const std::string &target() const { return target_; }
+	/** Whether lanesd made it: then no other program has it. */
+	bool own() const;
 	Endpoint where() const { return Endpoint::of_socket(fd()); }
 
 	/** Asks for a local accept queue on every CPU. Returns what happened,
@@ -34,6 +37,11 @@ public:
 	std::string attach();
 	/** Whether it has these queues now. */
 	bool attached() const;
+	/** Drops new SYNs, for ever, and lets handshakes end: before the close
+	 *  of a socket that nobody else serves. The peers' next SYN is for
+	 *  whoever listens then.
+	 */
+	void take_no_more() const;
 
 private:
 	void open(const Endpoint &endpoint);
@@ -46,10 +54,12 @@ private:
 };
 
 /** All that @options ask for: out of @handed and @passed, or new. What is left
- *  of @handed stays there.
+ *  of these stays there.
  */
-std::vector<Listener> open_listeners(const Options &options, std::vector<PassedSocket> passed,
+std::vector<Listener> open_listeners(const Options &options, std::vector<PassedSocket> &passed,
 				     std::vector<HandedSocket> &handed);
+/** What @option asks for, later than at the start. Throws. */
+std::vector<Listener> open_listener(const ListenOption &option, std::vector<PassedSocket> &passed);
 
 } // namespace lanes
 

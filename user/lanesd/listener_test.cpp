@@ -32,6 +32,8 @@ Options listen_on(const std::vector<std::string> &texts)
 	return options;
 }
 
+std::vector<PassedSocket> nothing;
+
 std::vector<HandedSocket> handed(const std::string &service, const std::string &target)
 {
 	std::vector<HandedSocket> sockets;
@@ -82,28 +84,30 @@ TEST(listener, adopts_only_listening_sockets)
 TEST(open_listeners, without_a_wish_takes_what_systemd_passed)
 {
 	std::vector<HandedSocket> none;
-	const std::vector<PassedSocket> passed = {{listening().release(), "web"},
-						  {listening().release(), "web"},
-						  {listening().release(), "db"}};
+	std::vector<PassedSocket> passed = {{listening().release(), "web"},
+					    {listening().release(), "web"},
+					    {listening().release(), "db"}};
+	const int db = passed[2].fd;
 	const auto listeners = open_listeners(Options{}, passed, none);
 
 	ASSERT_EQ(listeners.size(), 3U);
 	EXPECT_EQ(listeners[0].target(), "systemd:web");
 	EXPECT_EQ(listeners[1].target(), "systemd:web");
 	EXPECT_EQ(listeners[2].target(), "systemd:db");
-	EXPECT_EQ(listeners[2].fd(), passed[2].fd);
+	EXPECT_EQ(listeners[2].fd(), db);
 	EXPECT_EQ(listeners[2].service(), "echo");
 }
 
 TEST(open_listeners, finds_systemd_s_sockets_by_name)
 {
 	std::vector<HandedSocket> none;
-	const std::vector<PassedSocket> passed = {{listening().release(), "web"},
-						  {listening().release(), "db"}};
+	std::vector<PassedSocket> passed = {{listening().release(), "web"},
+					    {listening().release(), "db"}};
+	const int db = passed[1].fd;
 	const auto listeners = open_listeners(listen_on({"resp=systemd:db"}), passed, none);
 
 	ASSERT_EQ(listeners.size(), 1U);
-	EXPECT_EQ(listeners[0].fd(), passed[1].fd);
+	EXPECT_EQ(listeners[0].fd(), db);
 	EXPECT_EQ(listeners[0].service(), "resp");
 	EXPECT_THROW(open_listeners(listen_on({"systemd:no"}), passed, none), UsageError);
 	close(passed[0].fd);
@@ -114,7 +118,7 @@ TEST(open_listeners, prefers_the_predecessor_s_socket)
 	auto sockets = handed("echo", "127.0.0.1:1");
 	const int fd = sockets[0].fd.get();
 	const auto listeners =
-		open_listeners(listen_on({"http=127.0.0.1:1", "127.0.0.1:0"}), {}, sockets);
+		open_listeners(listen_on({"http=127.0.0.1:1", "127.0.0.1:0"}), nothing, sockets);
 
 	ASSERT_EQ(listeners.size(), 2U);
 	EXPECT_EQ(listeners[0].fd(), fd);
@@ -125,7 +129,7 @@ TEST(open_listeners, prefers_the_predecessor_s_socket)
 TEST(open_listeners, leaves_what_is_not_wanted_any_more)
 {
 	auto sockets = handed("echo", "127.0.0.1:1");
-	const auto listeners = open_listeners(listen_on({"127.0.0.1:0"}), {}, sockets);
+	const auto listeners = open_listeners(listen_on({"127.0.0.1:0"}), nothing, sockets);
 
 	ASSERT_EQ(sockets.size(), 1U);
 	EXPECT_EQ(sockets[0].target, "127.0.0.1:1");
@@ -135,7 +139,7 @@ TEST(open_listeners, leaves_what_is_not_wanted_any_more)
 TEST(open_listeners, without_a_wish_goes_on_as_the_predecessor_did)
 {
 	auto sockets = handed("resp", "127.0.0.1:1");
-	const auto listeners = open_listeners(Options{}, {}, sockets);
+	const auto listeners = open_listeners(Options{}, nothing, sockets);
 
 	ASSERT_EQ(listeners.size(), 1U);
 	EXPECT_EQ(listeners[0].service(), "resp");

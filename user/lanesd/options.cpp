@@ -367,12 +367,14 @@ std::variant<Options, Help> parse_options(int argc, const char *const *argv,
 
 std::vector<std::string> needs_restart(const Options &before, const Options &after)
 {
-	static const std::set<std::string> live = {"idle-timeout",  "request-timeout",
-						   "slow-timeout",  "stall-timeout",
-						   "drain-timeout", "connections"};
+	std::set<std::string> live = {"idle-timeout",  "request-timeout", "slow-timeout",
+				      "stall-timeout", "drain-timeout",	  "connections"};
 	std::set<std::string> names;
 	std::vector<std::string> changed;
 
+	/* Without it the listeners stay as they are. */
+	if (!after.listen.empty())
+		live.insert({"listen", "service"});
 	for (const auto *options : {&before, &after})
 		for (const auto &[name, value] : options->given)
 			names.insert(name);

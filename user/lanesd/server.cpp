@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -140,10 +141,67 @@ void Server::rethrow() const
 			std::rethrow_exception(worker.failure);
 }
 
-void Server::drain(Clock::time_point deadline)
+void Server::drain(Clock::time_point deadline, std::optional<Clock::time_point> accept_until)
 {
 	for (Shard *shard : shards_)
-		shard->post([deadline](Shard &s) { s.drain(deadline); });
+		shard->post([=](Shard &s) { s.drain(deadline, accept_until); });
+}
+
+void Server::close(int name, Clock::time_point until)
+{
+	for (Shard *shard : shards_)
+		shard->post([=](Shard &s) { s.close(name, until); });
+}
+
+template <typename Answer, typename Question>
+std::vector<Answer> Server::ask(const Question &question) const
+{
+	std::vector<std::future<Answer>> promised;
+	std::vector<Answer> answers;
+	const auto deadline = Clock::now() + answer_time;
+
+	for (Shard *shard : shards_) {
+		auto promise = std::make_shared<std::promise<Answer>>();
+
+		promised.push_back(promise->get_future());
+		shard->post([=](Shard &s) {
+			try {
+				question(s, [promise](Answer answer) {
+					promise->set_value(std::move(answer));
+				});
+			} catch (...) {
+				promise->set_exception(std::current_exception());
+			}
+		});
+	}
+	for (auto &answer : promised) {
+		if (answer.wait_until(deadline) != std::future_status::ready)
+			throw std::runtime_error(
+				std::format("shard {} does not answer", answers.size()));
+		answers.push_back(answer.get());
+	}
+	return answers;
+}
+
+/* What may fail comes first. */
+void Server::open(int fd, Service &service)
+{
+	std::vector<std::shared_ptr<Fd>> copies;
+
+	for (size_t i = 0; i < shards_.size(); i++) {
+		copies.push_back(std::make_shared<Fd>(fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+		if (!*copies.back())
+			throw_errno(errno, "duplicating a listening socket",
+				    "raise the limit of open files");
+	}
+	ask<bool>([&service](Shard &s, auto done) {
+		s.serve(service);
+		done(true);
+	});
+	for (size_t i = 0; i < shards_.size(); i++)
+		shards_[i]->post([fd, copy = copies[i], &service](Shard &s) {
+			s.open(fd, std::move(*copy), service);
+		});
 }
 
 void Server::set_limits(const Limits &limits)
@@ -165,27 +223,9 @@ ConnectionsSnapshot Server::connections() const
 {
 	using Reports = std::vector<ConnectionReport>;
 
-	std::vector<std::future<Reports>> answers;
-	ConnectionsSnapshot snapshot{Clock::now(), {}};
-	const auto deadline = Clock::now() + answer_time;
+	const auto now = Clock::now();
 
-	for (Shard *shard : shards_) {
-		auto promise = std::make_shared<std::promise<Reports>>();
-
-		answers.push_back(promise->get_future());
-		shard->post([promise](Shard &s) {
-			s.report([promise](Reports reports) {
-				promise->set_value(std::move(reports));
-			});
-		});
-	}
-	for (auto &answer : answers) {
-		if (answer.wait_until(deadline) != std::future_status::ready)
-			throw std::runtime_error(
-				std::format("shard {} does not answer", snapshot.shards.size()));
-		snapshot.shards.push_back(answer.get());
-	}
-	return snapshot;
+	return {now, ask<Reports>([](Shard &s, auto done) { s.report(std::move(done)); })};
 }
 
 bool Server::ticking()

@@ -6,6 +6,7 @@
 #include <exception>
 #include <future>
 #include <latch>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,7 +45,14 @@ public:
 	void rethrow() const;
 
 	/* Of all shards, and from any thread while this lives. */
-	void drain(Clock::time_point deadline);
+	/** As those of Shard. */
+	void drain(Clock::time_point deadline,
+		   std::optional<Clock::time_point> accept_until = std::nullopt);
+	void close(int name, Clock::time_point until);
+	/** Accepts from @fd, too, which is its name for close(), and may be
+	 *  closed. Throws if a shard cannot; then nothing has changed.
+	 */
+	void open(int fd, Service &service);
 	void set_limits(const Limits &limits);
 	std::vector<ShardFigures> figures() const;
 	/** Throws if a shard does not answer. */
@@ -67,6 +75,11 @@ private:
 		std::thread thread;
 	};
 
+	/** What each shard answers to @question(shard, done), by done(answer);
+	 *  throws if one does not answer.
+	 */
+	template <typename Answer, typename Question>
+	std::vector<Answer> ask(const Question &question) const;
 	void serve(size_t index, ShardConfig config);
 	void run(Worker &worker, Shard &shard);
 	void start(const ShardConfig &config);

@@ -2,8 +2,10 @@
 #include "lanesd/server.h"
 
 #include <cstring>
+#include <filesystem>
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <gtest/gtest.h>
 
@@ -90,6 +92,20 @@ char echo_of(const Fd &fd, char sent)
 	return got;
 }
 
+/* How many of this process are of the same socket. */
+int descriptors_of(int fd)
+{
+	struct stat own{}, file{};
+	int count = 0;
+
+	fstat(fd, &own);
+	for (const auto &entry : std::filesystem::directory_iterator("/proc/self/fd"))
+		if (!stat(entry.path().c_str(), &file) && file.st_ino == own.st_ino &&
+		    file.st_dev == own.st_dev)
+			count++;
+	return count;
+}
+
 void wait_for(const std::function<bool()> &condition)
 {
 	for (int ms = 0; ms < 5000 && !condition(); ms++)
@@ -123,6 +139,32 @@ TEST_F(server_shards, ends_when_it_is_drained)
 	wait_for([&server] { return server.ended(); });
 	EXPECT_FALSE(server.failed());
 	EXPECT_NO_THROW(server.rethrow());
+}
+
+TEST_F(server_shards, opens_and_closes_a_listener_on_every_shard)
+{
+	Server server(config(*echo_), two_cpus());
+	const Listener more("echo", Endpoint::parse("127.0.0.1:0"));
+
+	for (int times = 0; times < 3; times++) {
+		server.open(more.fd(), unruly_);
+		wait_for([&more] { return descriptors_of(more.fd()) == 3; });
+		server.close(more.fd(), Server::Clock::now());
+		wait_for([&more] { return descriptors_of(more.fd()) == 1; });
+	}
+	EXPECT_EQ(echo_of(dial(), 'e'), 'e');
+}
+
+TEST_F(server_shards, that_cannot_serve_a_new_listener_do_not_open_it)
+{
+	Server server(config(*echo_), two_cpus());
+	const Listener more("echo", Endpoint::parse("127.0.0.1:0"));
+
+	unruly_.refuse_shard = 1;
+	EXPECT_THROW(server.open(more.fd(), unruly_), std::runtime_error);
+	EXPECT_EQ(echo_of(dial(), 'e'), 'e');
+	EXPECT_EQ(descriptors_of(more.fd()), 1);
+	EXPECT_FALSE(server.failed());
 }
 
 TEST_F(server_shards, changes_limits_of_connections_that_are_open)

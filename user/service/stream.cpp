@@ -10,7 +10,7 @@ Ticket Stream::ticket() const
 
 void *Stream::raw_state() const
 {
-	return shard_->states_->data() + size_t{slot_} * shard_->state_size_;
+	return shard_->state_of(slot_);
 }
 
 bool Stream::full() const
