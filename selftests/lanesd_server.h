@@ -92,12 +92,12 @@ static inline pid_t spawn(const char *const *argv, int output, int inherit,
 	_exit(127);
 }
 
-/* @options: up to ten words, ended by NULL. @nofile: 0 for no limit. */
+/* @options: up to sixteen words, ended by NULL. @nofile: 0 for no limit. */
 static inline void start(struct server *s, int listen_fd, int nofile,
 		  const char *const *options)
 {
 	char listen_on[16];
-	const char *argv[16] = { lanesd_path(), "--listen", listen_on };
+	const char *argv[24] = { lanesd_path(), "--listen", listen_on };
 	int ends[2], nr = 3;
 
 	snprintf(listen_on, sizeof(listen_on), "fd:%d", listen_fd);
@@ -149,6 +149,47 @@ static inline struct totals finish(struct server *s)
 			 &t.parked, &t.stalled), 6);
 	close(s->output);
 	return t;
+}
+
+/* Whether one of its threads has a CPU or waits for one, now. */
+static inline bool runs(pid_t pid)
+{
+	struct dirent *entry;
+	bool running = false;
+	char path[320];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	ASSERT(dir);
+	while ((entry = readdir(dir))) {
+		char state = 'S';
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", pid,
+			 entry->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'R')
+			running = true;
+		fclose(f);
+	}
+	closedir(dir);
+	return running;
+}
+
+/* A spin is seen at every look, however few CPUs there are for it. */
+static inline bool at_rest(const struct server *s)
+{
+	enum { LOOKS = 30 };
+	int seen = 0;
+
+	for (int i = 0; i < LOOKS; i++) {
+		sleep_ms(10);
+		seen += runs(s->pid);
+	}
+	return seen < LOOKS / 2;
 }
 
 /* Those below @limit. */
