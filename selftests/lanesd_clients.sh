@@ -41,12 +41,15 @@ redis_cli() {
 	is "$(cli echo 'two words')" 'two words' ECHO
 	is "$(cli set k v)" OK SET
 	is "$(cli get k)" v GET
-	is "$(cli set k w nx)" '' 'SET NX of a key that is there'
-	is "$(cli set new w xx)" '' 'SET XX of a key that is not'
+	# For a terminal, where nil is not the empty string.
+	is "$(cli --no-raw set k w nx)" '(nil)' 'SET NX of a key that is there'
+	is "$(cli --no-raw set new w xx)" '(nil)' 'SET XX of a key that is not'
 	is "$(cli set t v px $((2000 * slow)))" OK 'SET PX'
 	is "$(cli get t)" v 'GET in time'
 	sleep $((2 * slow + 1))
-	is "$(cli get t)" '' 'GET after the time'
+	is "$(cli --no-raw get t)" '(nil)' 'GET after the time'
+	is "$(cli --no-raw set empty '')" OK 'SET of nothing'
+	is "$(cli --no-raw get empty)" '""' 'GET of nothing'
 	is "$(cli mset a 1 b 2 c 3)" OK MSET
 	is "$(cli mget a x c | paste -sd,)" 1,,3 MGET
 	is "$(cli incr a)" 2 INCR
