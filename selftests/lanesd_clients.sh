@@ -12,7 +12,7 @@ engines=(uring uring-sqpoll uring-hybrid epoll)
 requests=$((400 * ${LANES_SCALE:-100} / 100))
 cases=()
 for engine in "${engines[@]}"; do
-	for part in redis_cli redis_benchmark values http_load files conformance; do
+	for part in redis_cli redis_benchmark values http_load files conformance figures; do
 		name=lanesd_clients__${part}__${engine//-/_}
 		cases+=("$name")
 		# Each case has its engine in the name, so bash gets a function of it.
@@ -20,9 +20,9 @@ for engine in "${engines[@]}"; do
 	done
 done
 
-# serve ENGINE: RESP on 6379, HTTP on 8080 with files of $dir/files.
+# serve ENGINE FLAG...: RESP on 6379, HTTP on 8080 with files of $dir/files.
 serve() {
-	local -a flags=(--engine "$1" --listen resp=127.0.0.1:6379
+	local -a flags=(--engine "$@" --listen resp=127.0.0.1:6379
 		--listen http=127.0.0.1:8080 --http-root "$dir/files")
 	plain && flags+=(--no-lanes)
 	mkdir -p "$dir/files"
@@ -65,6 +65,28 @@ redis_cli() {
 	# shellcheck disable=SC2016 # $4 is a length
 	is "$(printf 'PING\r\nset in line\r\nget in\r\nquit\r\n' | talk 6379 | tr -d '\r' |
 		paste -sd,)" '+PONG,+OK,$4,line,+OK' 'inline commands'
+}
+
+# sum NAME: of a metric over the shards.
+sum() {
+	curl -s --max-time $((5 * slow)) http://127.0.0.1:9100/metrics |
+		awk -v name="$1" 'index($0, name "{") == 1 { n += $NF } END { print n + 0 }'
+}
+
+# What the kernel counts of the lanes is what lanesd has accepted.
+figures() {
+	local n
+	need redis-cli curl
+	serve "$1" --admin 127.0.0.1:9100
+	for ((n = 0; n < 12; n++)); do
+		taskset -c $((n % $(nproc))) redis-cli ping > /dev/null || fail "ping $n"
+	done
+	[[ $(sum lanesd_accepted_total) -ge 12 ]] || fail "$(sum lanesd_accepted_total) accepted"
+	plain && return
+	is "$(sum lanesd_lane_accepts_total)" "$(sum lanesd_accepted_total)" 'accepts of lanes'
+	is "$(sum lanesd_lane_wait_seconds_count)" "$(sum lanesd_accepted_total)" 'waits'
+	awk -v sum="$(sum lanesd_lane_wait_seconds_sum)" 'BEGIN { exit !(sum > 0) }' ||
+		fail 'nobody waited'
 }
 
 # talk PORT: sends what comes, prints what comes back until the end.

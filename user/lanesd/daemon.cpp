@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <format>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -187,6 +188,7 @@ void Daemon::make_server()
 	config.buffers = options_.buffers;
 	config.budget = options_.budget;
 	server_.emplace(config, options_.cpus);
+	note_inodes();
 }
 
 void Daemon::finish_taking_place()
@@ -428,10 +430,27 @@ void Daemon::hand_over()
 	end_gently(std::format("process {} has taken over", successor_->pid()));
 }
 
+void Daemon::note_inodes()
+{
+	const std::lock_guard guard(inodes_lock_);
+
+	inodes_.clear();
+	for (const Listener &listener : listeners_)
+		inodes_.insert(listener.inode());
+}
+
 ServerFigures Daemon::figures() const
 {
-	return {std::string(engine_names[static_cast<size_t>(engine_)]), take_process_figures(),
-		server_->figures()};
+	ServerFigures figures{std::string(engine_names[static_cast<size_t>(engine_)]),
+			      take_process_figures(), server_->figures()};
+	std::ifstream text("/proc/net/lanes");
+	const std::lock_guard guard(inodes_lock_);
+	const auto lanes = read_lane_figures(text, inodes_);
+
+	for (ShardFigures &shard : figures.shards)
+		if (const auto lane = lanes.find(shard.cpu); lane != lanes.end())
+			shard.lane = lane->second;
+	return figures;
 }
 
 } // namespace lanes

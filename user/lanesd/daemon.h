@@ -6,7 +6,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +70,7 @@ private:
 	void look_at_successor();
 	void hand_over();
 
+	void note_inodes();
 	ServerFigures figures() const;
 
 	Options options_;
@@ -79,6 +82,9 @@ private:
 	/* What is left of systemd's sockets. */
 	std::vector<PassedSocket> passed_;
 	std::vector<Listener> listeners_;
+	/* Of listeners_, for the admin listener's threads. */
+	mutable std::mutex inodes_lock_;
+	std::set<ino_t> inodes_;
 	Features features_;
 	EngineKind engine_ = EngineKind::epoll;
 	/* Where the kernel's polling threads run; empty: beside their shard. */

@@ -99,6 +99,7 @@ void Daemon::change_listeners(const Options &options)
 	}
 	for (Listener &listener : opened)
 		go_on_without_it([&] { serve(std::move(listener)); });
+	note_inodes();
 	options_.given["listen"] = options.given.at("listen");
 	systemd::status(describe());
 }

@@ -9,6 +9,7 @@
 
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 
 #include "common/error.h"
 #include "kmod/include/uapi/linux/lanes.h"
@@ -171,6 +172,15 @@ void Listener::take_no_more() const
 bool Listener::attached() const
 {
 	return attached_ulp(fd()) == LANES_ULP_NAME;
+}
+
+ino_t Listener::inode() const
+{
+	struct stat status{};
+
+	if (fstat(fd(), &status))
+		throw_errno(errno, std::format("descriptor {}", fd()));
+	return status.st_ino;
 }
 
 std::string Listener::attach()

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "common/endpoint.h"
 #include "common/fd.h"
 #include "lanesd/options.h"
@@ -30,6 +32,8 @@ public:
 	/** Whether lanesd made it: then no other program has it. */
 	bool own() const;
 	Endpoint where() const { return Endpoint::of_socket(fd()); }
+	/** What /proc/net names the socket by. */
+	ino_t inode() const;
 
 	/** Asks for a local accept queue on every CPU. Returns what happened,
 	 *  in one line: the server works either way.
