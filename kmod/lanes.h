@@ -56,7 +56,8 @@
  * has put the stock ops back. After a detach a task can still be between
  * reading sock->ops and entering, or between leaving and returning: it is
  * not asleep there, so synchronize_rcu_tasks() waits for it before the last
- * references go; exit waits so for sock_diag(7), which has none. No child carries a pointer to the module's text or data.
+ * references go; exit waits so for sock_diag(7), which has none. No child
+ * carries a pointer to the module's text or data.
  */
 #ifndef _LANES_H
 #define _LANES_H
