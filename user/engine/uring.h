@@ -75,8 +75,7 @@ private:
 	{
 		queue(ring_, operation, slot, prepare);
 	}
-	template <typename Prepare>
-	void ask(Operation operation, uint32_t slot, Prepare &&prepare)
+	template <typename Prepare> void ask(Operation operation, uint32_t slot, Prepare &&prepare)
 	{
 		connections_[slot].asking++;
 		queue(operation, slot, prepare);
@@ -84,6 +83,7 @@ private:
 	void ask_peer_of(uint32_t slot, Operation operation, int length);
 	void on_answer(const Completion &completion);
 	void on_peer(uint32_t slot, int result);
+	void answered(uint32_t slot);
 	void queue_close(uint32_t slot);
 	void arm_accept(uint32_t index);
 	void cancel_accept(uint32_t index);

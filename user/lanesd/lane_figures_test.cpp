@@ -57,7 +57,8 @@ TEST(lane_figures, columns_are_known_by_their_names)
 
 TEST(lane_figures, nonsense_is_left_out)
 {
-	for (const char *bad : {"", "\n", "\n\n", "inode cpu\n", "inode\n7 7 7\n", "x y\n\n1 1\n"}) {
+	for (const char *bad :
+	     {"", "\n", "\n\n", "inode cpu\n", "inode\n7 7 7\n", "x y\n\n1 1\n"}) {
 		std::istringstream text(bad);
 
 		EXPECT_TRUE(read_lane_figures(text, {7}).empty()) << bad;

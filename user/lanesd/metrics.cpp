@@ -79,8 +79,8 @@ ClientMetric::Histogram waits_in_seconds(const LaneFigures &lane)
 	for (size_t slot = 0; slot < lane.wait_us.size(); slot++) {
 		histogram.sample_count += lane.wait_us[slot];
 		if (slot + 1 < lane.wait_us.size())
-			histogram.bucket.push_back({histogram.sample_count,
-						    static_cast<double>(1ULL << slot) * 1e-6});
+			histogram.bucket.push_back(
+				{histogram.sample_count, static_cast<double>(1ULL << slot) * 1e-6});
 	}
 	return histogram;
 }
