@@ -59,7 +59,10 @@ static void start(void)
 	atexit(trace_off);
 }
 
-static struct events trace_read(const struct endpoint *to)
+/* Where an unbound client runs, and so whether packets are handed over, is
+ * chance: that is only told if @steer.
+ */
+static struct events trace_read(const struct endpoint *to, bool steer)
 {
 	struct events e = {};
 	char line[500], port[20];
@@ -77,6 +80,8 @@ static struct events trace_read(const struct endpoint *to)
 		ASSERT(space);
 		if (strncmp(space - strlen(port), port, strlen(port)))
 			continue;
+		if (!steer && !strncmp(text, ": lanes_steer:", 14))
+			continue;
 		ASSERT_OP(e.nr, <, EVENTS_MAX);
 		line[strcspn(line, "\n")] = 0;
 		snprintf(e.text[e.nr++], sizeof(e.text[0]), "%s", text + 2);
@@ -88,7 +93,8 @@ static struct events trace_read(const struct endpoint *to)
 /* The events, in this order and no other: each begins with @wanted's. */
 static void happened(const struct endpoint *to, const char *const *wanted)
 {
-	struct events e = trace_read(to);
+	const char *first = wanted[0] ?: "";
+	struct events e = trace_read(to, !strncmp(first, "lanes_steer:", 12));
 	int i;
 
 	for (i = 0; wanted[i]; i++) {
@@ -227,7 +233,7 @@ TEST(trace__left)
 		 "lanes_spill: " IPV6 "lane=1 why=left waited_us=",
 		 "lanes_accept: " IPV6 "from=global lane=-1 cpu=");
 	/* From the handshake on, whatever the queue. */
-	e = trace_read(&to);
+	e = trace_read(&to, false);
 	CHECK_OP(atol(strstr(e.text[2], "waited_us=") + 10), >=,
 		 atol(strstr(e.text[1], "waited_us=") + 10));
 }
