@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What every engine promises: the end of a connection. */
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "engine/engine_fixture.h"

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "engine/shard_fixture.h"
+#include "resp/request.h"
 #include "resp/service.h"
 
 using namespace lanes;
@@ -32,24 +33,19 @@ const std::string &bytes_of_anything()
 	return bytes;
 }
 
-std::string bulk(std::string_view text)
-{
-	return std::format("${}\r\n{}\r\n", text.size(), text);
-}
-
 std::string key(unsigned number)
 {
 	return std::format("key{:05}", number);
 }
 
-std::string set(unsigned number, std::string_view value)
+std::string set(unsigned number, const std::string &value)
 {
-	return std::format("*3\r\n$3\r\nSET\r\n{}{}", bulk(key(number)), bulk(value));
+	return command({"SET", key(number), value});
 }
 
 std::string get(unsigned number)
 {
-	return std::format("*2\r\n$3\r\nGET\r\n{}", bulk(key(number)));
+	return command({"GET", key(number)});
 }
 
 } // namespace
@@ -91,7 +87,7 @@ TEST_P(resp_large, reset_at_any_point_leaves_nothing_and_no_work)
 	constexpr unsigned keys = 8;
 	RespService service(shards, size_t{256} << 20);
 	ShardRunner server(GetParam(), service, small_send_buffer, shards);
-	const std::string_view value = std::string_view(bytes_of_anything()).substr(0, megabyte);
+	const std::string value = bytes_of_anything().substr(0, megabyte);
 	std::string gets, sets;
 	Peer first(server.port());
 

@@ -14,24 +14,11 @@
 #include <vector>
 
 #include "resp/fake.h"
+#include "resp/request.h"
 
 using namespace lanes;
 
 namespace {
-
-std::string command(const std::vector<std::string> &words)
-{
-	std::string text = std::format("*{}\r\n", words.size());
-
-	for (const std::string &word : words)
-		text += std::format("${}\r\n{}\r\n", word.size(), word);
-	return text;
-}
-
-std::string bulk(const std::string &text)
-{
-	return std::format("${}\r\n{}\r\n", text.size(), text);
-}
 
 /** What @key is always set to, of some size that matters. */
 std::string value_of(unsigned key)

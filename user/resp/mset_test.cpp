@@ -2,7 +2,6 @@
 /* Commands that set several keys: all or none. */
 #include <gtest/gtest.h>
 
-#include <format>
 #include <map>
 #include <memory>
 #include <random>
@@ -10,26 +9,9 @@
 #include <vector>
 
 #include "resp/fake.h"
+#include "resp/request.h"
 
 using namespace lanes;
-
-namespace {
-
-std::string command(const std::vector<std::string> &words)
-{
-	std::string text = std::format("*{}\r\n", words.size());
-
-	for (const std::string &word : words)
-		text += std::format("${}\r\n{}\r\n", word.size(), word);
-	return text;
-}
-
-std::string bulk(const std::string &text)
-{
-	return std::format("${}\r\n{}\r\n", text.size(), text);
-}
-
-} // namespace
 
 /* The part that its shard has no room for comes first, in the middle, and last. */
 TEST(resp_mset, that_finds_no_memory_for_a_part_changes_no_key)

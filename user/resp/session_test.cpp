@@ -13,26 +13,13 @@
 
 #include "resp/command.h"
 #include "resp/fake.h"
+#include "resp/request.h"
 
 using namespace lanes;
 
 namespace {
 
 using Words = std::vector<std::string>;
-
-std::string command(const Words &words)
-{
-	std::string text = std::format("*{}\r\n", words.size());
-
-	for (const std::string &word : words)
-		text += std::format("${}\r\n{}\r\n", word.size(), word);
-	return text;
-}
-
-std::string bulk(const std::string &text)
-{
-	return std::format("${}\r\n{}\r\n", text.size(), text);
-}
 
 /** One shard and one peer. */
 struct Single {
