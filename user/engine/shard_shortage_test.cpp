@@ -119,6 +119,24 @@ TEST_P(shard, peer_that_never_reads_single_bytes_leaves_buffers_to_others)
 	}
 }
 
+/* A receive that is armed for many must be ended, or it goes on. */
+TEST_P(shard, paused_peer_that_goes_on_sending_leaves_buffers_to_others)
+{
+	Held held;
+	TestService<HoldingHandler, Held> service(held);
+	ShardRunner server(GetParam(), service, [](ShardConfig &c) { c.buffers = 64; });
+	const uint32_t size = server.ask([](Shard &on) { return on.memory().buffers.size(); });
+	Peer greedy(server.port());
+
+	stuff(greedy);
+
+	const auto reports = server.connections();
+
+	ASSERT_EQ(reports.size(), 1U);
+	/* A quarter, and what was on its way when the shard said stop. */
+	EXPECT_LE(reports[0].bytes_in, 32U * size);
+}
+
 TEST_P(shard, who_waits_for_buffers_is_served_in_the_order_of_waiting)
 {
 	Held held;
