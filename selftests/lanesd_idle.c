@@ -10,8 +10,10 @@
 #include <netinet/in.h>
 
 #define BYTES_MAX 1024
-/* Of one source address: there are fewer ports than connections. */
-#define PER_ADDRESS 20000
+/* Of one source address: the fewer of its ports are taken, the fewer the kernel
+ * tries before it finds one.
+ */
+#define PER_ADDRESS 4000
 
 struct talk {
 	const char *engine, *service, *request;
