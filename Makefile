@@ -38,8 +38,8 @@ bench-server: root
 # Memory of idle connections: more than one machine's descriptors, so in a VM.
 bench-idle: root
 	@$(build) demo-parts selftests
-	@scripts/vm -k 6.12 -c 4 -m 8G -- env LANES_IDLE_CONNECTIONS=100000 LANES_SLOW=4 \
-		selftests/run 6.12 lanesd_idle
+	@LANES_VM_TIMEOUT=7200 scripts/vm -k 6.12 -c 4 -m 8G -- \
+		env LANES_IDLE_CONNECTIONS=100000 LANES_SLOW=8 selftests/run 6.12 lanesd_idle
 
 fuzz: root
 	@$(build) fuzz
