@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
 
-.PHONY: all modules user selftests demo bench-steer bench-server bench-idle fuzz check
+.PHONY: all modules user bpf selftests demo bench-steer bench-server bench-idle fuzz check
 .PHONY: check-debug lint clean help
 .PHONY: host-module load unload install
 
@@ -16,7 +16,7 @@ all: root
 	@$(build) all
 
 # Part of the whole, for whoever works on that part.
-modules user selftests: root
+modules user bpf selftests: root
 	@$(build) $@
 
 .PHONY: root

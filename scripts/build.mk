@@ -10,8 +10,8 @@ release = $(shell awk '$$1 == "$(1)" { print $$2 }' /etc/lanes-kernels)
 sources := $(shell find kmod) scripts/kbuild /etc/lanes-kernels
 modules := $(SERIES:%=build/%/lanes.ko)
 
-.PHONY: all modules user selftests demo-parts debug unit plugins address thread fuzz
-all: modules user selftests
+.PHONY: all modules user bpf selftests demo-parts debug unit plugins address thread fuzz
+all: modules user bpf selftests
 
 modules: $(modules)
 
@@ -36,6 +36,10 @@ build/debug/lanes.ko: $(sources) $(DEBUG_HEADERS)/Makefile
 
 user selftests:
 	@$(MAKE) -C $@ BUILD=$(BUILD) all
+
+# The headers of 6.1 have no vmlinux.
+bpf:
+	@$(MAKE) -C $@ BUILD=$(BUILD) VMLINUX=/lib/modules/$(call release,6.12)/build/vmlinux all
 
 demo-parts: build/6.12/lanes.ko user
 
