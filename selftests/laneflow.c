@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -357,6 +358,25 @@ TEST(messages__btf)
 	tool_wait(&tool);
 	CHECK_EQ(tool.status, 1);
 	CHECK(strstr(tool.err, "CONFIG_DEBUG_INFO_BTF"));
+}
+
+/* Records that are laid out otherwise, and no tracefs. */
+TEST(messages__records)
+{
+	need_tools();
+	MUST(unshare(CLONE_NEWNS));
+	MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	MUST(mount("none", "/sys/kernel/debug", "tmpfs", 0, NULL));
+	MUST(mount("none", "/sys/kernel/tracing", "tmpfs", 0, NULL));
+	tool_run(&tool, "laneflow -d 0.2");
+	tool_wait(&tool);
+	CHECK_EQ(tool.status, 1);
+	CHECK(strstr(tool.err, "mount -t tracefs"));
+	CHECK_EQ(system("mkdir -p /sys/kernel/tracing/events/lanes/lanes_enqueue; printf '\tfield:__u8 local[28];\toffset:16;\tsize:28;\tsigned:0;\n' >/sys/kernel/tracing/events/lanes/lanes_enqueue/format"), 0);
+	tool_run(&tool, "laneflow -d 0.2");
+	tool_wait(&tool);
+	CHECK_EQ(tool.status, 1);
+	CHECK(strstr(tool.err, "lanes_enqueue/format: 'local' is not where this program knows it"));
 }
 
 TEST(messages__usage)
