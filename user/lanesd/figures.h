@@ -10,8 +10,8 @@
 #include <cstdint>
 
 #include "common/histogram.h"
+#include "common/lane_figures.h"
 #include "engine/counters.h"
-#include "lanesd/lane_figures.h"
 
 namespace lanes {
 

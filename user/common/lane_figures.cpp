@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lanesd/lane_figures.h"
+#include "common/lane_figures.h"
 
 #include <algorithm>
 #include <charconv>
@@ -55,6 +55,9 @@ LaneFigures figures_of(const Row &row)
 		.local = row.number("local"),
 		.global = row.number("global"),
 		.stolen = row.number("stolen"),
+		.spilled = row.number("spilled"),
+		.pulled_down = row.number("pulled_down"),
+		.overflow = row.number("overflow"),
 		.wait_us = {},
 		.wait_sum_us = row.number("wait_sum_us"),
 	};
@@ -72,6 +75,9 @@ void LaneFigures::add(const LaneFigures &other)
 	local += other.local;
 	global += other.global;
 	stolen += other.stolen;
+	spilled += other.spilled;
+	pulled_down += other.pulled_down;
+	overflow += other.overflow;
 	wait_sum_us += other.wait_sum_us;
 	wait_us.resize(std::max(wait_us.size(), other.wait_us.size()));
 	for (size_t slot = 0; slot < other.wait_us.size(); slot++)
@@ -93,9 +99,9 @@ uint64_t LaneFigures::wait_quantile_us(double fraction) const
 	return uint64_t{1} << (wait_us.size() - 1);
 }
 
-std::map<int, LaneFigures> read_lane_figures(std::istream &text, const std::set<ino_t> &inodes)
+std::vector<Lane> read_lanes(std::istream &text)
 {
-	std::map<int, LaneFigures> all;
+	std::vector<Lane> lanes;
 	std::string line;
 	Words names;
 
@@ -105,9 +111,24 @@ std::map<int, LaneFigures> read_lane_figures(std::istream &text, const std::set<
 		const Words values = split(line, ' ');
 		const Row row(names, values);
 
-		if (row.complete() && inodes.contains(row.number("inode")))
-			all[static_cast<int>(row.number("cpu"))].add(figures_of(row));
+		if (!row.complete() || !row.number("inode"))
+			continue;
+		lanes.push_back({.address = row.text("address"),
+				 .inode = row.number("inode"),
+				 .cpu = static_cast<int>(row.number("cpu")),
+				 .claimed = row.number("claimed") != 0,
+				 .figures = figures_of(row)});
 	}
+	return lanes;
+}
+
+std::map<int, LaneFigures> read_lane_figures(std::istream &text, const std::set<ino_t> &inodes)
+{
+	std::map<int, LaneFigures> all;
+
+	for (const Lane &lane : read_lanes(text))
+		if (inodes.contains(lane.inode))
+			all[lane.cpu].add(lane.figures);
 	return all;
 }
 

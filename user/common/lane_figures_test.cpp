@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lanesd/lane_figures.h"
+#include "common/lane_figures.h"
 
 #include <sstream>
 
@@ -12,7 +12,7 @@ namespace {
 constexpr const char *sample =
 	"address inode cpu queued claimed local global stolen spilled pulled_down overflow "
 	"wait_us wait_sum_us\n"
-	"0.0.0.0:80 7 0 1 1 10 20 30 0 0 0 1,2,3 500\n"
+	"0.0.0.0:80 7 0 1 1 10 20 30 4 5 6 1,2,3 500\n"
 	"0.0.0.0:80 7 1 2 0 11 21 31 0 0 0 0,0,9 600\n"
 	"[::1]:81 8 1 3 0 100 200 300 0 0 0 0,0,0,5 7\n"
 	"[::1]:82 9 1 9 9 9 9 9 9 9 9 9 9\n"
@@ -26,6 +26,23 @@ std::map<int, LaneFigures> read(const std::set<ino_t> &inodes)
 }
 
 } // namespace
+
+TEST(lane_figures, each_line_has_all_columns)
+{
+	std::istringstream text(sample);
+	const std::vector<Lane> lanes = read_lanes(text);
+
+	ASSERT_EQ(lanes.size(), 4U);
+	EXPECT_EQ(lanes[0].address, "0.0.0.0:80");
+	EXPECT_EQ(lanes[0].inode, 7U);
+	EXPECT_TRUE(lanes[0].claimed);
+	EXPECT_FALSE(lanes[1].claimed);
+	EXPECT_EQ(lanes[1].cpu, 1);
+	EXPECT_EQ(lanes[0].figures.spilled, 4U);
+	EXPECT_EQ(lanes[0].figures.pulled_down, 5U);
+	EXPECT_EQ(lanes[0].figures.overflow, 6U);
+	EXPECT_EQ(lanes[2].address, "[::1]:81");
+}
 
 TEST(lane_figures, are_summed_over_the_listeners_that_are_asked_for)
 {
