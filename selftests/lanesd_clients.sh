@@ -29,9 +29,6 @@ serve() {
 	start 6379 "$lanesd" "${flags[@]}"
 }
 
-# is GOT WANTED WHAT
-is() { [[ $1 == "$2" ]] || fail "$3: '$1', not '$2'"; }
-
 cli() { timeout $((20 * slow)) redis-cli -h 127.0.0.1 "$@" 2>&1; }
 
 redis_cli() {

@@ -32,6 +32,9 @@ fail() {
 	exit 1
 }
 
+# is GOT WANTED WHAT
+is() { [[ $1 == "$2" ]] || fail "$3: '$1', not '$2'"; }
+
 skip() {
 	echo "$*" >"$dir/skip"
 	exit 4

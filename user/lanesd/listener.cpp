@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/error.h"
+#include "common/ulp.h"
 #include "kmod/include/uapi/linux/lanes.h"
 
 namespace lanes {
@@ -34,16 +35,6 @@ int get_option(int fd, int name)
 		throw UsageError(describe_errno(errno, std::format("descriptor {}", fd),
 						"pass a listening TCP socket"));
 	return value;
-}
-
-std::string attached_ulp(int fd)
-{
-	char name[16] = "";
-	socklen_t length = sizeof(name) - 1;
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_ULP, name, &length))
-		return {};
-	return name;
 }
 
 /* What is asked for, or else what there is. */
@@ -171,7 +162,7 @@ void Listener::take_no_more() const
 
 bool Listener::attached() const
 {
-	return attached_ulp(fd()) == LANES_ULP_NAME;
+	return ulp_of(fd()) == LANES_ULP_NAME;
 }
 
 ino_t Listener::inode() const
@@ -189,7 +180,7 @@ std::string Listener::attach()
 		return "attached to lanes: a local accept queue on every CPU";
 
 	const int error = errno;
-	const std::string ulp = attached_ulp(fd());
+	const std::string ulp = ulp_of(fd());
 
 	if (ulp == LANES_ULP_NAME)
 		return "already attached to lanes, by another process or before the start";

@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# lanectl on servers that know nothing of it.
+# shellcheck disable=SC2317 # run_cases calls what $cases names
+set -euo pipefail
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+enter_netns "$@"
+
+lanectl=${LANES_BIN:?}/lanectl
+requests=$((4000 * ${LANES_SCALE:-100} / 100))
+export XDG_RUNTIME_DIR=$dir
+cases=(
+	lanectl__attach_and_detach_lose_no_request
+	lanectl__listener_is_listed_while_attached
+	lanectl__show_accounts_for_each_accept
+	lanectl__stats_are_since_the_last_run
+	lanectl__another_users_process_is_refused
+)
+
+serve() {
+	need redis-server redis-cli redis-benchmark
+	plain && skip "there is nothing to control without the module"
+	mkdir -p "$dir"
+	start 6379 redis-server --port 6379 --bind 127.0.0.1 --save '' --dir "$dir"
+}
+
+connect() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		is "$(timeout $((20 * slow)) redis-cli -h 127.0.0.1 ping)" PONG "connection $i"
+	done
+}
+
+# The list without its heading.
+listed() { "$lanectl" listener | tail -n +2; }
+
+lanectl__attach_and_detach_lose_no_request() {
+	local load changes=0
+	serve
+	# -k 0: a connection for each request.
+	timeout $((100 * slow)) redis-benchmark -h 127.0.0.1 -k 0 -c 20 -n "$requests" -q \
+		-t ping_mbulk </dev/null >"$dir/bench" 2>&1 &
+	load=$!
+	while kill -0 "$load" 2>/dev/null; do
+		"$lanectl" attach --pid "$server" --port 6379 >"$dir/attach"
+		grep -qx "127.0.0.1:6379, descriptor [0-9]* of process $server: attached" \
+			"$dir/attach" || fail "attach said: $(cat "$dir/attach")"
+		sleep 0.1
+		"$lanectl" detach --pid "$server" >"$dir/detach"
+		grep -q ": detached$" "$dir/detach" || fail "detach said: $(cat "$dir/detach")"
+		changes=$((changes + 1))
+	done
+	wait "$load" || fail "redis-benchmark: $(cat "$dir/bench")"
+	! grep -iE 'error|could not|refused' "$dir/bench" || fail "a request was lost"
+	diag "$changes times attached and detached"
+	((changes >= 3)) || fail "the load was over too soon"
+}
+
+lanectl__listener_is_listed_while_attached() {
+	serve
+	is "$(listed)" '' 'before the attach'
+	"$lanectl" attach --pid "$server" >/dev/null
+	is "$("$lanectl" attach --pid "$server" | sed 's/.*: //')" 'already attached' 'twice'
+	is "$(listed | awk '{ print $1, $NF }')" "127.0.0.1:6379 $server/redis-server" 'attached'
+	[[ $("$lanectl" -j listener) == "[{\"address\":\"127.0.0.1:6379\","*"\"pid\":$server,"* ]] ||
+		fail "JSON: $("$lanectl" -j listener)"
+	"$lanectl" detach --pid "$server" >/dev/null
+	is "$("$lanectl" detach --pid "$server" | sed 's/.*: //')" 'not attached' 'twice'
+	is "$(listed)" '' 'after the detach'
+	! "$lanectl" listener show 6379 2>"$dir/error" || fail "a stock listener is shown"
+	grep -q "no attached listener '6379'" "$dir/error" || fail "$(cat "$dir/error")"
+}
+
+lanectl__show_accounts_for_each_accept() {
+	local inode
+	serve
+	"$lanectl" attach --pid "$server" --port 6379 >/dev/null
+	connect 7
+	inode=$(listed | awk '{ print $2 }')
+	for which in 6379 127.0.0.1:6379 "$inode"; do
+		"$lanectl" listener show "$which" >"$dir/show"
+		is "$(awk 'NR > 2 { n++ } END { print n }' "$dir/show")" "$(getconf _NPROCESSORS_CONF)" \
+			"lines of CPUs of '$which'"
+		is "$(awk 'NR > 2 { n += $4 + $5 + $6 } END { print n }' "$dir/show")" 7 \
+			"accepts of '$which'"
+	done
+	# How long they had waited, in each of them.
+	is "$("$lanectl" -p listener | tr -d '\n ' | sed 's/.*"wait_us":\[\([0-9,]*\)\].*/\1/' |
+		tr , '\n' | awk '{ n += $1 } END { print n }')" 7 'wait_us'
+}
+
+# The sum of accepts in the output of stats.
+accepts() { awk '/^LanesAccepted/ { n += $2 } END { print n + 0 }'; }
+
+lanectl__stats_are_since_the_last_run() {
+	serve
+	"$lanectl" attach --pid "$server" >/dev/null
+	connect 2
+	"$lanectl" stats >/dev/null
+	connect 5
+	"$lanectl" stats -a >"$dir/absolute"
+	"$lanectl" stats >"$dir/new"
+	is "$(accepts <"$dir/new")" 5 'accepts since'
+	[[ $(accepts <"$dir/absolute") -ge 7 ]] || fail "in all: $(cat "$dir/absolute")"
+	is "$("$lanectl" stats | accepts)" 0 'accepts since nothing'
+	is "$("$lanectl" stats -z | wc -l)" "$(wc -l </proc/net/lanes_stat)" 'all counters'
+	is "$("$lanectl" -j stats)" '{}' 'nothing as JSON'
+}
+
+lanectl__another_users_process_is_refused() {
+	need setpriv
+	serve
+	! setpriv --reuid 65534 --regid 65534 --clear-groups "$lanectl" attach --pid "$server" \
+		2>"$dir/error" || fail 'nobody attached'
+	grep -q 'EACCES.*CAP_SYS_PTRACE' "$dir/error" || fail "$(cat "$dir/error")"
+	is "$(listed)" '' 'nobody tried'
+}
+
+run_cases

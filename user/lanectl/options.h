@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef LANES_LANECTL_OPTIONS_H
+#define LANES_LANECTL_OPTIONS_H
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <cstdint>
+
+namespace lanes::ctl {
+
+enum class Style {
+	text,
+	json,
+	/** JSON for people. */
+	pretty,
+};
+
+struct ListListeners {};
+
+struct ShowListener {
+	/** A port, an address and port, or an inode: see selects(). */
+	std::string which;
+};
+
+struct ChangeListeners {
+	bool attach = true;
+	int pid = 0;
+	/** All of the process, if there is none. */
+	std::optional<uint16_t> port;
+};
+
+struct ShowStats {
+	/** Since the module was loaded, not since the last run. */
+	bool absolute = false;
+	/** Counters that are 0 too. */
+	bool zeros = false;
+};
+
+using Action = std::variant<ListListeners, ShowListener, ChangeListeners, ShowStats>;
+
+struct Options {
+	Style style = Style::text;
+	Action action;
+};
+
+/** What was asked for instead of an action. */
+struct Help {
+	std::string text;
+};
+
+/** Throws UsageError. */
+std::variant<Options, Help> parse_options(int argc, const char *const *argv);
+
+} // namespace lanes::ctl
+
+#endif
