@@ -16,6 +16,9 @@ cases=(
 	lanectl__show_accounts_for_each_accept
 	lanectl__stats_are_since_the_last_run
 	lanectl__another_users_process_is_refused
+	lanectl__run_attaches_what_its_program_listens_on
+	lanectl__run_attaches_what_a_daemon_listens_on
+	lanectl__run_passes_signals_and_the_exit_status
 )
 
 serve() {
@@ -115,6 +118,59 @@ lanectl__another_users_process_is_refused() {
 		2>"$dir/error" || fail 'nobody attached'
 	grep -q 'EACCES.*CAP_SYS_PTRACE' "$dir/error" || fail "$(cat "$dir/error")"
 	is "$(listed)" '' 'nobody tried'
+}
+
+attached() { [[ $(listed | grep -c "^$1 ") == 1 ]]; }
+
+redis=(redis-server --bind 127.0.0.1 --save '' --port)
+
+lanectl__run_attaches_what_its_program_listens_on() {
+	need redis-server
+	plain && skip "there is nothing to control without the module"
+	# The second is not there when the first is found.
+	start 6379 "$lanectl" run -- bash -c "trap 'kill \$(jobs -p); wait' TERM
+		${redis[*]@Q} 6379 &
+		sleep 2
+		${redis[*]@Q} 6380 &
+		wait"
+	within 5 attached 127.0.0.1:6379 || fail "the first is not attached"
+	within 10 attached 127.0.0.1:6380 || fail "the second is not attached"
+	connect 3
+}
+
+lanectl__run_attaches_what_a_daemon_listens_on() {
+	need redis-server
+	plain && skip "there is nothing to control without the module"
+	start 6379 "$lanectl" run -- sh -c \
+		"sh -c \"${redis[*]@Q} 6379 &\"; exec sleep 100"
+	within 5 attached 127.0.0.1:6379 || fail "not attached"
+	redis-cli -h 127.0.0.1 shutdown nosave
+}
+
+status_of() {
+	local status=0
+	"$lanectl" run -- "$@" 2>"$dir/error" || status=$?
+	echo "$status"
+}
+
+lanectl__run_passes_signals_and_the_exit_status() {
+	local pid name status
+	is "$(status_of sh -c 'exit 3')" 3 'exit 3'
+	is "$(status_of sh -c 'kill -KILL $$')" 137 'killed'
+	is "$(status_of /none/such)" 127 'no program'
+	grep -q '/none/such: ENOENT' "$dir/error" || fail "$(cat "$dir/error")"
+	is "$(status_of /etc/passwd)" 126 'not executable'
+	for name in TERM HUP USR1; do
+		rm -f "$dir/ready"
+		"$lanectl" run -- bash -c "trap 'exit 42' $name; touch $dir/ready
+			while :; do sleep 0.1; done" &
+		pid=$!
+		within 10 test -e "$dir/ready" || fail "$name: not started"
+		kill -s "$name" "$pid"
+		status=0
+		wait "$pid" || status=$?
+		is "$status" 42 "status after SIG$name"
+	done
 }
 
 run_cases

@@ -3,6 +3,7 @@
 #include <exception>
 #include <format>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "common/error.h"
@@ -10,22 +11,30 @@
 #include "lanectl/counters.h"
 #include "lanectl/listeners.h"
 #include "lanectl/options.h"
+#include "lanectl/run.h"
 
 namespace {
 
 using namespace lanes;
 using namespace lanes::ctl;
 
-/* Each action is a function that returns what is to be printed. */
+void print(const std::string &text)
+{
+	if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout))
+		throw_errno(errno, "standard output");
+}
+
+/* Each action is a function that returns the exit status. */
 class Actions {
 public:
 	explicit Actions(Style style) : style_(style) {}
 
-	std::string operator()(const ListListeners &) const
+	int operator()(const ListListeners &) const
 	{
-		return format_list(read_listeners(), style_);
+		print(format_list(read_listeners(), style_));
+		return 0;
 	}
-	std::string operator()(const ShowListener &show) const
+	int operator()(const ShowListener &show) const
 	{
 		std::vector<ListenerView> all = read_listeners();
 
@@ -36,24 +45,33 @@ public:
 				std::format("no attached listener '{}' in this network namespace; "
 					    "see lanectl listener",
 					    show.which));
-		return format_show(all, style_);
+		print(format_show(all, style_));
+		return 0;
 	}
-	std::string operator()(const ChangeListeners &change) const
+	int operator()(const ChangeListeners &change) const
 	{
-		return change_listeners(change, style_);
+		print(change_listeners(change, style_));
+		return 0;
 	}
-	std::string operator()(const ShowStats &show) const { return show_counters(show, style_); }
+	int operator()(const ShowStats &show) const
+	{
+		print(show_counters(show, style_));
+		return 0;
+	}
+	int operator()(const RunProgram &run) const { return run_program(run); }
 
 private:
 	Style style_;
 };
 
-std::string run(int argc, char **argv)
+int run(int argc, char **argv)
 {
 	const auto parsed = parse_options(argc, argv);
 
-	if (const auto *help = std::get_if<Help>(&parsed))
-		return help->text;
+	if (const auto *help = std::get_if<Help>(&parsed)) {
+		print(help->text);
+		return 0;
+	}
 
 	const auto &options = std::get<Options>(parsed);
 
@@ -65,8 +83,7 @@ std::string run(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	try {
-		std::fputs(run(argc, argv).c_str(), stdout);
-		return std::fflush(stdout) ? 1 : 0;
+		return run(argc, argv);
 	} catch (const UsageError &error) {
 		std::fprintf(stderr, "lanectl: %s\n", error.what());
 		return 2;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lanectl/options.h"
 
+#include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -68,6 +70,27 @@ void add_stats(CLI::App &app, Raw &raw, Action &action)
 	object->callback([&] { action = raw.stats; });
 }
 
+void add_run(CLI::App &app, Action &action)
+{
+	CLI::App *run = app.add_subcommand(
+		"run", "run -- PROGRAM [ARG]...: run it, attach what it listens on");
+
+	run->callback([&] { action = RunProgram{}; });
+}
+
+/* The options' parser would look into a program's arguments. */
+void set_command(Action &action, const char *const *begin, const char *const *end)
+{
+	auto *run = std::get_if<RunProgram>(&action);
+
+	if (begin != end && !run)
+		throw UsageError("-- is for run -- PROGRAM [ARG]... only");
+	if (run && end - begin < 2)
+		throw UsageError("run: no program; want run -- PROGRAM [ARG]...");
+	if (run)
+		run->command.assign(begin + 1, end);
+}
+
 void define(CLI::App &app, Raw &raw, Action &action)
 {
 	app.set_version_flag("-V,--version", "lanectl " LANES_VERSION);
@@ -80,6 +103,7 @@ void define(CLI::App &app, Raw &raw, Action &action)
 	add_change(app, raw, action, "attach", true);
 	add_change(app, raw, action, "detach", false);
 	add_stats(app, raw, action);
+	add_run(app, action);
 }
 
 } // namespace
@@ -88,12 +112,14 @@ std::variant<Options, Help> parse_options(int argc, const char *const *argv)
 {
 	CLI::App app("Looks at listeners that have lanes, gives lanes to them, takes them away.",
 		     "lanectl");
+	const char *const *end = argv + argc;
+	const char *const *dashes = std::find(argv, end, std::string_view("--"));
 	Options options;
 	Raw raw;
 
 	define(app, raw, options.action);
 	try {
-		app.parse(argc, argv);
+		app.parse(static_cast<int>(dashes - argv), argv);
 	} catch (const CLI::CallForHelp &) {
 		return Help{app.help()};
 	} catch (const CLI::CallForVersion &version) {
@@ -101,6 +127,7 @@ std::variant<Options, Help> parse_options(int argc, const char *const *argv)
 	} catch (const CLI::ParseError &error) {
 		throw UsageError(error.what());
 	}
+	set_command(options.action, dashes, end);
 	if (raw.pretty)
 		options.style = Style::pretty;
 	else if (raw.json)

@@ -39,7 +39,12 @@ struct ShowStats {
 	bool zeros = false;
 };
 
-using Action = std::variant<ListListeners, ShowListener, ChangeListeners, ShowStats>;
+struct RunProgram {
+	/** What exec() gets, not empty. */
+	std::vector<std::string> command;
+};
+
+using Action = std::variant<ListListeners, ShowListener, ChangeListeners, ShowStats, RunProgram>;
 
 struct Options {
 	Style style = Style::text;

@@ -56,6 +56,16 @@ TEST(options, stats_flags)
 	EXPECT_TRUE(action<ShowStats>({"stats", "-az"}).zeros);
 }
 
+TEST(options, what_is_behind_the_dashes_is_the_programs)
+{
+	const std::vector<std::string> command = {"sh", "-c", "--", "[a,b]", "-j", "stats", ""};
+
+	EXPECT_EQ(action<RunProgram>({"run", "--", "sh", "-c", "--", "[a,b]", "-j", "stats", ""})
+			  .command,
+		  command);
+	EXPECT_EQ(style({"run", "--", "sh", "-j"}), Style::text);
+}
+
 TEST(options, style_may_stand_before_and_behind_the_object)
 {
 	EXPECT_EQ(style({"stats"}), Style::text);
@@ -84,6 +94,11 @@ TEST(options, nonsense_is_refused)
 		{"attach", "--pid", "1", "--port", "65536"},
 		{"stats", "-x"},
 		{"stats", "detach", "--pid", "1"},
+		{"run"},
+		{"run", "--"},
+		{"run", "sh"},
+		{"run", "sh", "--", "sh"},
+		{"stats", "--"},
 	};
 
 	for (const auto &words : bad)
