@@ -19,6 +19,7 @@ cases=(
 	lanectl__run_attaches_what_its_program_listens_on
 	lanectl__run_attaches_what_a_daemon_listens_on
 	lanectl__run_passes_signals_and_the_exit_status
+	lanectl__metrics_have_each_lane_and_counter
 )
 
 serve() {
@@ -171,6 +172,21 @@ lanectl__run_passes_signals_and_the_exit_status() {
 		wait "$pid" || status=$?
 		is "$status" 42 "status after SIG$name"
 	done
+}
+
+lanectl__metrics_have_each_lane_and_counter() {
+	serve
+	"$lanectl" attach --pid "$server" >/dev/null
+	connect 4
+	"$lanectl" metrics --textfile "$dir/lanes.prom"
+	is "$(awk '/^lanes_listener_accepts_total.*127.0.0.1:6379/ { n += $2 } END { print n }' \
+		"$dir/lanes.prom")" 4 accepts
+	is "$(grep -c '^lanes_listener_queued{' "$dir/lanes.prom")" \
+		"$(getconf _NPROCESSORS_CONF)" lanes
+	is "$(grep -c '^lanes_[a-z_]*_total [0-9]' "$dir/lanes.prom")" \
+		"$(wc -l </proc/net/lanes_stat)" counters
+	"$lanectl" metrics >"$dir/metrics"
+	grep -qx '# TYPE lanes_attached_total counter' "$dir/metrics" || fail 'no type'
 }
 
 run_cases

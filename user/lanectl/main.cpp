@@ -10,6 +10,7 @@
 #include "lanectl/attach.h"
 #include "lanectl/counters.h"
 #include "lanectl/listeners.h"
+#include "lanectl/metrics.h"
 #include "lanectl/options.h"
 #include "lanectl/run.h"
 
@@ -59,6 +60,11 @@ public:
 		return 0;
 	}
 	int operator()(const RunProgram &run) const { return run_program(run); }
+	int operator()(const ShowMetrics &show) const
+	{
+		print(show_metrics(show));
+		return 0;
+	}
 
 private:
 	Style style_;

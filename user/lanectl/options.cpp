@@ -23,6 +23,7 @@ struct Raw {
 	ChangeListeners change;
 	uint16_t port = 0;
 	ShowStats stats;
+	ShowMetrics metrics;
 };
 
 void add_listener(CLI::App &app, Raw &raw, Action &action)
@@ -70,12 +71,16 @@ void add_stats(CLI::App &app, Raw &raw, Action &action)
 	object->callback([&] { action = raw.stats; });
 }
 
-void add_run(CLI::App &app, Action &action)
+void add_rest(CLI::App &app, Raw &raw, Action &action)
 {
 	CLI::App *run = app.add_subcommand(
 		"run", "run -- PROGRAM [ARG]...: run it, attach what it listens on");
+	CLI::App *metrics = app.add_subcommand("metrics", "All figures, for Prometheus");
 
 	run->callback([&] { action = RunProgram{}; });
+	metrics->add_option("--textfile", raw.metrics.textfile,
+			    "Replace this file, for node_exporter; its name ends in .prom");
+	metrics->callback([&] { action = raw.metrics; });
 }
 
 /* The options' parser would look into a program's arguments. */
@@ -103,7 +108,7 @@ void define(CLI::App &app, Raw &raw, Action &action)
 	add_change(app, raw, action, "attach", true);
 	add_change(app, raw, action, "detach", false);
 	add_stats(app, raw, action);
-	add_run(app, action);
+	add_rest(app, raw, action);
 }
 
 } // namespace

@@ -44,7 +44,14 @@ struct RunProgram {
 	std::vector<std::string> command;
 };
 
-using Action = std::variant<ListListeners, ShowListener, ChangeListeners, ShowStats, RunProgram>;
+/** What Prometheus reads. */
+struct ShowMetrics {
+	/** Standard output, if empty. */
+	std::string textfile;
+};
+
+using Action = std::variant<ListListeners, ShowListener, ChangeListeners, ShowStats, RunProgram,
+			    ShowMetrics>;
 
 struct Options {
 	Style style = Style::text;

@@ -66,6 +66,12 @@ TEST(options, what_is_behind_the_dashes_is_the_programs)
 	EXPECT_EQ(style({"run", "--", "sh", "-j"}), Style::text);
 }
 
+TEST(options, metrics_go_to_a_file_if_there_is_one)
+{
+	EXPECT_EQ(action<ShowMetrics>({"metrics"}).textfile, "");
+	EXPECT_EQ(action<ShowMetrics>({"metrics", "--textfile", "x.prom"}).textfile, "x.prom");
+}
+
 TEST(options, style_may_stand_before_and_behind_the_object)
 {
 	EXPECT_EQ(style({"stats"}), Style::text);
@@ -99,6 +105,7 @@ TEST(options, nonsense_is_refused)
 		{"run", "sh"},
 		{"run", "sh", "--", "sh"},
 		{"stats", "--"},
+		{"metrics", "--textfile"},
 	};
 
 	for (const auto &words : bad)

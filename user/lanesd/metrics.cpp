@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <format>
 
-#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include "common/lane_metrics.h"
 #include "lanesd/figures.h"
 
 namespace lanes {
@@ -25,11 +25,10 @@ std::vector<ClientMetric::Label> labels(const ServerFigures &figures, size_t sha
 MetricFamily counter_family(const ServerFigures &figures, size_t which)
 {
 	const CounterInfo &info = counter_infos[which];
-	MetricFamily family;
+	const std::string name = std::format("lanesd_{}{}", info.name, info.level ? "" : "_total");
+	MetricFamily family = make_family(name.c_str(), info.help,
+					  info.level ? MetricType::Gauge : MetricType::Counter);
 
-	family.name = std::format("lanesd_{}{}", info.name, info.level ? "" : "_total");
-	family.help = info.help;
-	family.type = info.level ? MetricType::Gauge : MetricType::Counter;
 	for (size_t shard = 0; shard < figures.shards.size(); shard++) {
 		const auto value = static_cast<double>(figures.shards[shard].values[which]);
 		ClientMetric metric;
@@ -55,11 +54,10 @@ ClientMetric::Histogram in_seconds(const HistogramSnapshot &nanoseconds)
 
 MetricFamily park_family(const ServerFigures &figures)
 {
-	MetricFamily family;
+	MetricFamily family =
+		make_family("lanesd_park_seconds", "How long receives waited for a buffer.",
+			    MetricType::Histogram);
 
-	family.name = "lanesd_park_seconds";
-	family.help = "How long receives waited for a buffer.";
-	family.type = MetricType::Histogram;
 	for (size_t shard = 0; shard < figures.shards.size(); shard++) {
 		ClientMetric metric;
 
@@ -70,35 +68,20 @@ MetricFamily park_family(const ServerFigures &figures)
 	return family;
 }
 
-/* Each slot is one power of two, in microseconds. */
-ClientMetric::Histogram waits_in_seconds(const LaneFigures &lane)
-{
-	ClientMetric::Histogram histogram;
-
-	histogram.sample_sum = static_cast<double>(lane.wait_sum_us) * 1e-6;
-	for (size_t slot = 0; slot < lane.wait_us.size(); slot++) {
-		histogram.sample_count += lane.wait_us[slot];
-		if (slot + 1 < lane.wait_us.size())
-			histogram.bucket.push_back(
-				{histogram.sample_count, static_cast<double>(1ULL << slot) * 1e-6});
-	}
-	return histogram;
-}
-
 /* Of the kernel: nothing, if no listener has lanes. */
 void add_lane_families(const ServerFigures &figures, std::vector<MetricFamily> &families)
 {
-	MetricFamily queued, accepts, waits;
+	MetricFamily queued = make_family(
+		"lanesd_lane_queued", "Connections in the local accept queue of the shard's CPU.",
+		MetricType::Gauge);
+	MetricFamily accepts =
+		make_family("lanesd_lane_accepts_total",
+			    "Accepts on the shard's CPU, by the accept queue they took from.",
+			    MetricType::Counter);
+	MetricFamily waits = make_family("lanesd_lane_wait_seconds",
+					 "How long connections had waited in accept queues.",
+					 MetricType::Histogram);
 
-	queued.name = "lanesd_lane_queued";
-	queued.help = "Connections in the local accept queue of the shard's CPU.";
-	queued.type = MetricType::Gauge;
-	accepts.name = "lanesd_lane_accepts_total";
-	accepts.help = "Accepts on the shard's CPU, by the accept queue they took from.";
-	accepts.type = MetricType::Counter;
-	waits.name = "lanesd_lane_wait_seconds";
-	waits.help = "How long connections had waited in accept queues.";
-	waits.type = MetricType::Histogram;
 	for (size_t shard = 0; shard < figures.shards.size(); shard++) {
 		const auto &lane = figures.shards[shard].lane;
 		ClientMetric metric;
@@ -110,14 +93,7 @@ void add_lane_families(const ServerFigures &figures, std::vector<MetricFamily> &
 		metric.histogram = waits_in_seconds(*lane);
 		queued.metric.push_back(metric);
 		waits.metric.push_back(metric);
-		metric.label.push_back({"queue", ""});
-		for (const auto &[queue, count] :
-		     {std::pair("local", lane->local), std::pair("global", lane->global),
-		      std::pair("stolen", lane->stolen)}) {
-			metric.label.back().value = queue;
-			metric.counter.value = static_cast<double>(count);
-			accepts.metric.push_back(metric);
-		}
+		add_accepts(accepts, metric.label, *lane);
 	}
 	for (MetricFamily *family : {&queued, &accepts, &waits})
 		if (!family->metric.empty())
@@ -126,12 +102,9 @@ void add_lane_families(const ServerFigures &figures, std::vector<MetricFamily> &
 
 MetricFamily single(const char *name, const char *help, MetricType type, double value)
 {
-	MetricFamily family;
+	MetricFamily family = make_family(name, help, type);
 	ClientMetric metric;
 
-	family.name = name;
-	family.help = help;
-	family.type = type;
 	(type == MetricType::Gauge ? metric.gauge.value : metric.counter.value) = value;
 	family.metric.push_back(std::move(metric));
 	return family;
