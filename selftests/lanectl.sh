@@ -20,6 +20,7 @@ cases=(
 	lanectl__run_attaches_what_a_daemon_listens_on
 	lanectl__run_passes_signals_and_the_exit_status
 	lanectl__metrics_have_each_lane_and_counter
+	lanectl__check_is_content
 )
 
 serve() {
@@ -187,6 +188,14 @@ lanectl__metrics_have_each_lane_and_counter() {
 		"$(wc -l </proc/net/lanes_stat)" counters
 	"$lanectl" metrics >"$dir/metrics"
 	grep -qx '# TYPE lanes_attached_total counter' "$dir/metrics" || fail 'no type'
+}
+
+lanectl__check_is_content() {
+	plain && skip "there is nothing to check without the module"
+	"$lanectl" check >"$dir/check" || fail "$(cat "$dir/check")"
+	is "$(grep -cE '^(IPv4|IPv6|module|figures|sysctls) +ok ' "$dir/check")" 5 \
+		"what is ok: $(cat "$dir/check")"
+	is "$(listed)" '' 'what it attached'
 }
 
 run_cases

@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 #include "lanectl/attach.h"
+#include "lanectl/check.h"
 #include "lanectl/counters.h"
 #include "lanectl/listeners.h"
 #include "lanectl/metrics.h"
@@ -64,6 +65,13 @@ public:
 	{
 		print(show_metrics(show));
 		return 0;
+	}
+	int operator()(const CheckKernel &) const
+	{
+		const std::vector<Finding> findings = check_kernel();
+
+		print(format_findings(findings, style_));
+		return nothing_missing(findings) ? 0 : 1;
 	}
 
 private:

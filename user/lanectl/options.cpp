@@ -76,11 +76,13 @@ void add_rest(CLI::App &app, Raw &raw, Action &action)
 	CLI::App *run = app.add_subcommand(
 		"run", "run -- PROGRAM [ARG]...: run it, attach what it listens on");
 	CLI::App *metrics = app.add_subcommand("metrics", "All figures, for Prometheus");
+	CLI::App *check = app.add_subcommand("check", "What this kernel has of what is needed");
 
 	run->callback([&] { action = RunProgram{}; });
 	metrics->add_option("--textfile", raw.metrics.textfile,
 			    "Replace this file, for node_exporter; its name ends in .prom");
 	metrics->callback([&] { action = raw.metrics; });
+	check->callback([&] { action = CheckKernel{}; });
 }
 
 /* The options' parser would look into a program's arguments. */

@@ -50,8 +50,11 @@ struct ShowMetrics {
 	std::string textfile;
 };
 
+/** What this kernel has of what is needed. */
+struct CheckKernel {};
+
 using Action = std::variant<ListListeners, ShowListener, ChangeListeners, ShowStats, RunProgram,
-			    ShowMetrics>;
+			    ShowMetrics, CheckKernel>;
 
 struct Options {
 	Style style = Style::text;

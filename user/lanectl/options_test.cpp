@@ -70,6 +70,7 @@ TEST(options, metrics_go_to_a_file_if_there_is_one)
 {
 	EXPECT_EQ(action<ShowMetrics>({"metrics"}).textfile, "");
 	EXPECT_EQ(action<ShowMetrics>({"metrics", "--textfile", "x.prom"}).textfile, "x.prom");
+	action<CheckKernel>({"check"});
 }
 
 TEST(options, style_may_stand_before_and_behind_the_object)
@@ -106,6 +107,7 @@ TEST(options, nonsense_is_refused)
 		{"run", "sh", "--", "sh"},
 		{"stats", "--"},
 		{"metrics", "--textfile"},
+		{"check", "now"},
 	};
 
 	for (const auto &words : bad)
