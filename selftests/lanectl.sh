@@ -21,6 +21,7 @@ cases=(
 	lanectl__run_passes_signals_and_the_exit_status
 	lanectl__metrics_have_each_lane_and_counter
 	lanectl__check_is_content
+	lanectl__completion_knows_each_object
 )
 
 serve() {
@@ -196,6 +197,17 @@ lanectl__check_is_content() {
 	is "$(grep -cE '^(IPv4|IPv6|module|figures|sysctls) +ok ' "$dir/check")" 5 \
 		"what is ok: $(cat "$dir/check")"
 	is "$(listed)" '' 'what it attached'
+}
+
+lanectl__completion_knows_each_object() {
+	# shellcheck source=user/lanectl/lanectl.bash
+	. "$(dirname "$0")/../user/lanectl/lanectl.bash"
+	COMP_WORDS=(lanectl '')
+	COMP_CWORD=1
+	_lanectl
+	is "$(printf '%s\n' "${COMPREPLY[@]}" | grep -v ^- | sort | xargs)" \
+		"$("$lanectl" --help | awk '/^Subcommands:/ { on = 1 } on && /^  [a-z]/ { print $1 }' |
+			sort | xargs)" objects
 }
 
 run_cases
