@@ -13,30 +13,6 @@ cpus=$(nproc)
 requests=$((120 * ${LANES_SCALE:-100} / 100))
 ((requests >= cpus)) || requests=$cpus
 
-start_nginx() {
-	need nginx curl
-	mkdir -p "$dir/nginx"
-	cat >"$dir/nginx.conf" <<-EOF
-		daemon off;
-		user root;
-		pid $dir/nginx.pid;
-		error_log stderr warn;
-		worker_processes auto;
-		worker_cpu_affinity auto;
-		events { worker_connections 256; }
-		http {
-			access_log off;
-			client_body_temp_path $dir/nginx;
-			proxy_temp_path $dir/nginx;
-			fastcgi_temp_path $dir/nginx;
-			uwsgi_temp_path $dir/nginx;
-			scgi_temp_path $dir/nginx;
-			server { listen 127.0.0.1:8080; return 200 "lanes\n"; }
-		}
-	EOF
-	start 8080 nginx -c "$dir/nginx.conf"
-}
-
 # A connection per request: from every CPU, so for every lane.
 get_all() {
 	local url=$1 wanted=$2 got total=$((requests / cpus * cpus))

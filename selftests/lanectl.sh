@@ -12,6 +12,7 @@ requests=$((4000 * ${LANES_SCALE:-100} / 100))
 export XDG_RUNTIME_DIR=$dir
 cases=(
 	lanectl__attach_and_detach_lose_no_request
+	lanectl__nginx_is_attached_watched_and_detached_without_a_failed_request
 	lanectl__listener_is_listed_while_attached
 	lanectl__show_accounts_for_each_accept
 	lanectl__stats_are_since_the_last_run
@@ -61,6 +62,48 @@ lanectl__attach_and_detach_lose_no_request() {
 	! grep -iE 'error|could not|refused' "$dir/bench" || fail "a request was lost"
 	diag "$changes times attached and detached"
 	((changes >= 3)) || fail "the load was over too soon"
+}
+
+# How many connections there were in this namespace.
+served() { nstat -asz TcpPassiveOpens | awk '/^Tcp/ { print $2 }'; }
+
+served_are() { (($(served) >= $1)); }
+
+# What the table of CPUs says that they accepted.
+watched() {
+	"$lanectl" listener show 8080 >"$dir/show"
+	(($(awk 'NR > 2 { n += $4 + $5 + $6 } END { print n }' "$dir/show") >= $1))
+}
+
+lanectl__nginx_is_attached_watched_and_detached_without_a_failed_request() {
+	local load before
+	need wrk nstat
+	plain && skip "there is nothing to control without the module"
+	start_nginx
+	# A connection for each request, until it is told to stop.
+	wrk -t 2 -c 24 -d 600s -H 'Connection: close' --timeout $((20 * slow)) \
+		http://127.0.0.1:8080/ >"$dir/wrk" 2>&1 &
+	load=$!
+	servers+=("$load")
+	within 20 served_are 100 || fail "$(served) requests before the attach"
+	for ((i = 0; i < 5; i++)); do
+		"$lanectl" attach --pid "$server" --port 8080 >"$dir/attach"
+		grep -q ': attached$' "$dir/attach" || fail "attach said: $(cat "$dir/attach")"
+		within 20 watched 100 || fail "attached: $(cat "$dir/show")"
+		"$lanectl" detach --pid "$server" --port 8080 >"$dir/detach"
+		grep -q ': detached$' "$dir/detach" || fail "detach said: $(cat "$dir/detach")"
+		is "$(listed)" '' 'after the detach'
+		before=$(served)
+		within 20 served_are $((before + 100)) ||
+			fail "$(($(served) - before)) requests after the detach"
+	done
+	sed 's/^/# /' "$dir/show"
+	kill -INT "$load"
+	wait "$load" || true
+	grep -q ' requests in ' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
+	sed -n 's/^ *\([0-9]* requests in.*\)/# wrk: \1/p' "$dir/wrk"
+	! grep -qE 'Socket errors|Non-2xx' "$dir/wrk" ||
+		fail "failed requests: $(grep -E 'Socket errors|Non-2xx' "$dir/wrk")"
 }
 
 lanectl__listener_is_listed_while_attached() {
