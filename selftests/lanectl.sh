@@ -22,6 +22,8 @@ cases=(
 	lanectl__run_passes_signals_and_the_exit_status
 	lanectl__metrics_have_each_lane_and_counter
 	lanectl__check_is_content
+	lanectl__debug_archives_what_its_manual_lists
+	lanectl__debug_tells_no_secret
 	lanectl__completion_knows_each_object
 )
 
@@ -240,6 +242,58 @@ lanectl__check_is_content() {
 	is "$(grep -cE '^(IPv4|IPv6|module|figures|sysctls) +ok ' "$dir/check")" 5 \
 		"what is ok: $(cat "$dir/check")"
 	is "$(listed)" '' 'what it attached'
+}
+
+# The first column of the table in the manual.
+documented_files() {
+	# shellcheck disable=SC2016 # backquotes of the manual
+	sed -n 's/^``\([a-z_]*\)``  .*/\1/p' \
+		"$(dirname "$0")/../Documentation/man/lanectl-debug.rst"
+}
+
+# archived FILE WANTED: a line of it.
+archived() {
+	grep -qF -- "$2" "$dir/lanes-debug/$1" || fail "no '$2' in $1: $(head "$dir/lanes-debug/$1")"
+}
+
+lanectl__debug_archives_what_its_manual_lists() {
+	need tar readelf
+	serve
+	"$lanectl" attach --pid "$server" >/dev/null
+	connect 3
+	echo 'lanes: a line that the archive has' >/dev/kmsg
+	(cd "$dir" && "$lanectl" debug >said)
+	is "$(stat -c %a "$dir"/lanes-debug-*.tar)" 600 mode
+	tar -C "$dir" -xf "$dir"/lanes-debug-*.tar
+	is "$(cd "$dir/lanes-debug" && printf '%s\n' * | sort | xargs)" \
+		"$(documented_files | sort | xargs)" files
+	archived check "$(uname -r)"
+	archived versions "$("$lanectl" --version)"
+	archived versions "$(uname -srvm)"
+	archived module "build-id=$(readelf -n "$LANES_KO" | awk '/Build ID/ { print $NF }')"
+	archived sysctls "net/lanes/spill_ms=$(sysctl -n net.lanes.spill_ms)"
+	archived sysctls "net/core/somaxconn=$(sysctl -n net.core.somaxconn)"
+	is "$(cat "$dir/lanes-debug/lanes")" "$(cat /proc/net/lanes)" lanes
+	is "$(wc -l <"$dir/lanes-debug/lanes_stat")" "$(wc -l </proc/net/lanes_stat)" lanes_stat
+	archived listeners "$server/redis-server"
+	archived ss tcp-ulp-lanes
+	archived nstat TcpPassiveOpens
+	archived dmesg 'lanes: a line that the archive has'
+}
+
+lanectl__debug_tells_no_secret() {
+	local secret
+	plain && skip "there is nothing to archive without the module"
+	echo 'another line, which it has not' >/dev/kmsg
+	echo 1f2e3d4c-11111111-22222222-33333333 >/proc/sys/net/ipv4/tcp_fastopen_key
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	SECRET=of-the-environment unshare --uts sh -c \
+		'echo name-of-the-machine >/proc/sys/kernel/hostname; exec "$@"' - \
+		"$lanectl" debug --output "$dir/archive.tar" >/dev/null
+	for secret in 'which it has not' 1f2e3d4c of-the-environment name-of-the-machine; do
+		! grep -aq "$secret" "$dir/archive.tar" || fail "it tells '$secret'"
+	done
+	grep -aq spill_ms "$dir/archive.tar" || fail 'it tells nothing'
 }
 
 lanectl__completion_knows_each_object() {

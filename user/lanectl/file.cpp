@@ -27,7 +27,7 @@ public:
 			unlink(name_.c_str());
 	}
 
-	bool write(std::string_view text)
+	bool write(std::string_view text, mode_t mode)
 	{
 		while (fd_ && !text.empty()) {
 			const ssize_t done = ::write(fd_.get(), text.data(), text.size());
@@ -37,7 +37,7 @@ public:
 			text.remove_prefix(static_cast<size_t>(done));
 		}
 		/* mkstemp() makes it readable for its owner only. */
-		return fd_ && !fchmod(fd_.get(), 0644);
+		return fd_ && !fchmod(fd_.get(), mode);
 	}
 	bool put_in_place(const std::string &path)
 	{
@@ -54,11 +54,12 @@ private:
 
 } // namespace
 
-void write_file(const std::string &path, std::string_view text, std::string_view remedy)
+void write_file(const std::string &path, std::string_view text, std::string_view remedy,
+		mode_t mode)
 {
 	Draft draft(path);
 
-	if (!draft.write(text) || !draft.put_in_place(path))
+	if (!draft.write(text, mode) || !draft.put_in_place(path))
 		throw_errno(errno, path, remedy);
 }
 

@@ -34,10 +34,10 @@ _lanectl() {
 	case $object/$previous in
 	*/--pid) words=$(_lanectl_pids) ;;
 	*/--port) return ;;
-	*/--textfile)
+	*/--textfile | */--output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return ;;
-	/*) words="listener attach detach stats run metrics check $options --version" ;;
+	/*) words="listener attach detach stats run metrics check debug $options --version" ;;
 	listener/*)
 		case $command in
 		'') words="list show $options" ;;
@@ -48,6 +48,7 @@ _lanectl() {
 	run/*) words=-- ;;
 	metrics/*) words='--textfile --help' ;;
 	check/*) words=$options ;;
+	debug/*) words='--output --help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }

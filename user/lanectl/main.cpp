@@ -10,6 +10,7 @@
 #include "lanectl/attach.h"
 #include "lanectl/check.h"
 #include "lanectl/counters.h"
+#include "lanectl/debug.h"
 #include "lanectl/listeners.h"
 #include "lanectl/metrics.h"
 #include "lanectl/options.h"
@@ -72,6 +73,11 @@ public:
 
 		print(format_findings(findings, style_));
 		return nothing_missing(findings) ? 0 : 1;
+	}
+	int operator()(const WriteDebug &debug) const
+	{
+		print(write_debug(debug));
+		return 0;
 	}
 
 private:

@@ -24,6 +24,7 @@ struct Raw {
 	uint16_t port = 0;
 	ShowStats stats;
 	ShowMetrics metrics;
+	WriteDebug debug;
 };
 
 void add_listener(CLI::App &app, Raw &raw, Action &action)
@@ -77,12 +78,15 @@ void add_rest(CLI::App &app, Raw &raw, Action &action)
 		"run", "run -- PROGRAM [ARG]...: run it, attach what it listens on");
 	CLI::App *metrics = app.add_subcommand("metrics", "All figures, for Prometheus");
 	CLI::App *check = app.add_subcommand("check", "What this kernel has of what is needed");
+	CLI::App *debug = app.add_subcommand("debug", "Write an archive for a bug report");
 
 	run->callback([&] { action = RunProgram{}; });
 	metrics->add_option("--textfile", raw.metrics.textfile,
 			    "Replace this file, for node_exporter; its name ends in .prom");
 	metrics->callback([&] { action = raw.metrics; });
 	check->callback([&] { action = CheckKernel{}; });
+	debug->add_option("--output", raw.debug.output, "Its name; lanes-debug-TIME.tar");
+	debug->callback([&] { action = raw.debug; });
 }
 
 /* The options' parser would look into a program's arguments. */

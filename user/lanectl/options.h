@@ -53,8 +53,14 @@ struct ShowMetrics {
 /** What this kernel has of what is needed. */
 struct CheckKernel {};
 
+/** The archive for a bug report. */
+struct WriteDebug {
+	/** A name with the time, if empty. */
+	std::string output;
+};
+
 using Action = std::variant<ListListeners, ShowListener, ChangeListeners, ShowStats, RunProgram,
-			    ShowMetrics, CheckKernel>;
+			    ShowMetrics, CheckKernel, WriteDebug>;
 
 struct Options {
 	Style style = Style::text;

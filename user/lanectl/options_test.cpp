@@ -66,11 +66,13 @@ TEST(options, what_is_behind_the_dashes_is_the_programs)
 	EXPECT_EQ(style({"run", "--", "sh", "-j"}), Style::text);
 }
 
-TEST(options, metrics_go_to_a_file_if_there_is_one)
+TEST(options, output_goes_to_a_file_if_one_is_named)
 {
 	EXPECT_EQ(action<ShowMetrics>({"metrics"}).textfile, "");
 	EXPECT_EQ(action<ShowMetrics>({"metrics", "--textfile", "x.prom"}).textfile, "x.prom");
 	action<CheckKernel>({"check"});
+	EXPECT_EQ(action<WriteDebug>({"debug"}).output, "");
+	EXPECT_EQ(action<WriteDebug>({"debug", "--output", "x.tar"}).output, "x.tar");
 }
 
 TEST(options, style_may_stand_before_and_behind_the_object)
@@ -108,6 +110,8 @@ TEST(options, nonsense_is_refused)
 		{"stats", "--"},
 		{"metrics", "--textfile"},
 		{"check", "now"},
+		{"debug", "x.tar"},
+		{"debug", "--output"},
 	};
 
 	for (const auto &words : bad)
