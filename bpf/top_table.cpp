@@ -6,6 +6,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "common/lane_figures.h"
 #include "shared/tool.h"
 
 namespace lanes {
@@ -37,25 +38,19 @@ std::string rate(uint64_t count, double seconds)
 void add_lanes(TopSample &sample, const std::string &text, uint16_t only_port)
 {
 	std::istringstream lines(text);
-	std::string line;
 
-	std::getline(lines, line);
-	while (std::getline(lines, line)) {
-		std::istringstream fields(line);
-		std::string address;
-		uint64_t inode, queued;
-		TopCounters::Lane lane;
-		int cpu;
-
-		fields >> address >> inode >> cpu >> queued >> lane.claimed >> lane.local >>
-			lane.global >> lane.stolen >> lane.spilled;
-		if (!fields || !has_port(address, only_port))
+	for (const Lane &lane : read_lanes(lines)) {
+		if (!has_port(lane.address, only_port))
 			continue;
 
-		TopCounters &counters = sample[{address, cpu}];
+		TopCounters &counters = sample[{lane.address, lane.cpu}];
 
-		counters.queued = queued;
-		counters.lane = lane;
+		counters.queued = lane.figures.queued;
+		counters.lane = {.claimed = lane.claimed,
+				 .local = lane.figures.local,
+				 .global = lane.figures.global,
+				 .stolen = lane.figures.stolen,
+				 .spilled = lane.figures.spilled};
 	}
 }
 

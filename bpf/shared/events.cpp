@@ -30,15 +30,12 @@ struct Field {
 		event, #member, offsetof(record, member), sizeof(record::member)                   \
 	}
 #define ENDS(event) FIELD(event, record_ends, local), FIELD(event, record_ends, peer)
+#define QUEUED(event)                                                                              \
+	ENDS(event), FIELD(event, record_queued, lane), FIELD(event, record_queued, why),          \
+		FIELD(event, record_queued, waited_us)
 const Field fields[] = {
-	ENDS("lanes_enqueue"),
-	FIELD("lanes_enqueue", record_queued, lane),
-	FIELD("lanes_enqueue", record_queued, why),
-	FIELD("lanes_enqueue", record_queued, waited_us),
-	ENDS("lanes_spill"),
-	FIELD("lanes_spill", record_queued, lane),
-	FIELD("lanes_spill", record_queued, why),
-	FIELD("lanes_spill", record_queued, waited_us),
+	QUEUED("lanes_enqueue"),
+	QUEUED("lanes_spill"),
 	ENDS("lanes_accept"),
 	FIELD("lanes_accept", record_accept, from),
 	FIELD("lanes_accept", record_accept, lane),
@@ -55,6 +52,7 @@ const Field fields[] = {
 	FIELD("lanes_overflow", record_overflow, lane),
 	FIELD("lanes_overflow", record_overflow, backlog),
 };
+#undef QUEUED
 #undef ENDS
 #undef FIELD
 
