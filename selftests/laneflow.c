@@ -217,7 +217,8 @@ TEST(why__plain)
 TEST(why__no_module)
 {
 	start();
-	ASSERT_EQ(module_unload(), 0);
+	/* perf lets go of a tracepoint's module a moment after its last user. */
+	ASSERT(WITHIN(5000, !module_unload()));
 	plain_why();
 	CHECK(strstr(tool.err, "lanes.ko is not loaded"));
 	module_load();
