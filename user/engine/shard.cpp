@@ -266,7 +266,7 @@ void Shard::accept_or_stop()
 		if (!accept.fd)
 			continue;
 
-		const bool no_more = over(accept);
+		const bool no_more = over(accept, room);
 
 		if (no_more && !accept.armed) {
 			accept = {};

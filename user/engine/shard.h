@@ -109,8 +109,8 @@ public:
 	/** Accepts what comes until @until, and what is in the queue then. */
 	void close(int name, Clock::time_point until);
 	/** close() of all, or without @accept_until leaves the queues to others
-	 *  that have the sockets; run() returns when all connections have ended,
-	 *  or cuts them off at @deadline.
+	 *  that have the sockets, but for what only this one was woken for; run()
+	 *  returns when all connections have ended, or cuts them off at @deadline.
 	 */
 	void drain(Clock::time_point deadline, std::optional<Clock::time_point> accept_until);
 	void set_limits(const Limits &limits) { limits_ = limits; }
@@ -189,7 +189,7 @@ private:
 	void turn();
 
 	void accept_or_stop();
-	bool over(const Accept &accept) const;
+	bool over(const Accept &accept, bool room) const;
 	uint64_t to_ms(Clock::time_point time);
 	uint8_t number(const Service &service) const;
 

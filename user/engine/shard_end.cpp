@@ -175,12 +175,16 @@ void Shard::close(int name, Clock::time_point until)
 
 /* A close resets what is in the queue: so that has to be empty, before accept is
  * stopped and again after, right before the close. Who has no room for it waits.
+ *
+ * A queue that is left to others is looked at after accept has stopped, too: each
+ * connection wakes one waiter only, and if that was the accept just cancelled,
+ * nobody else comes for it.
  */
-bool Shard::over(const Accept &accept) const
+bool Shard::over(const Accept &accept, bool room) const
 {
 	pollfd queue = {accept.fd.get(), POLLIN, 0};
 
-	if (ending_ || accept.left_to_others)
+	if (ending_ || (accept.left_to_others && (accept.armed || !room)))
 		return true;
 	return accept.closing && now_ms_ >= accept.close_at_ms && ::poll(&queue, 1, 0) <= 0;
 }

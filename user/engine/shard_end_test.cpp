@@ -320,24 +320,30 @@ TEST_P(shard_end, drain_ends_idle_connections_and_serves_requests_to_their_end)
 	EXPECT_LT(Clock::now() - begin, 3s);
 }
 
-TEST_P(shard_end, drain_serves_who_waits_in_the_accept_queue)
+/* Who comes while the shard is busy, before it is told to drain. */
+void serves_all(ShardRunner &server, std::optional<Shard::Clock::time_point> accept_until)
 {
-	ShardRunner server(GetParam(), lines);
 	std::vector<Peer> peers;
 
-	/* The shard is busy with a task meanwhile. */
 	server.ask([&](Shard &shard) {
 		for (int i = 0; i < 100; i++) {
 			peers.emplace_back(server.port());
 			EXPECT_TRUE(peers.back().send("x\n"));
 		}
-		shard.drain(Shard::Clock::now() + 5s, Shard::Clock::now());
+		shard.drain(Shard::Clock::now() + 5s, accept_until);
 		return 0;
 	});
 	for (Peer &peer : peers)
-		EXPECT_EQ(peer.receive(3), "ok\n");
+		ASSERT_EQ(peer.receive(3), "ok\n");
 	peers.clear();
 	EXPECT_TRUE(eventually([&] { return server.returned(); }, 2s));
+}
+
+TEST_P(shard_end, drain_serves_who_waits_in_the_accept_queue)
+{
+	ShardRunner server(GetParam(), lines);
+
+	serves_all(server, Shard::Clock::now());
 }
 
 TEST_P(shard_end, drain_serves_who_waits_for_room)
@@ -375,6 +381,13 @@ TEST_P(shard_end, drain_leaves_the_queue_to_others_that_have_it)
 	first.close();
 	EXPECT_TRUE(eventually([&] { return server.returned(); }, 3s));
 	EXPECT_EQ(server.counters().accepted.get(), 1U);
+}
+
+TEST_P(shard_end, drain_takes_along_what_only_it_was_woken_for)
+{
+	ShardRunner server(GetParam(), lines);
+
+	serves_all(server, std::nullopt);
 }
 
 TEST_P(shard_end, drain_cuts_who_is_stuck_at_its_deadline)
