@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <format>
 
-#include <cstdio>
 #include <cstring>
 
 #include "shared/events.h"
@@ -47,9 +46,9 @@ bool FlowStory::has(flow_what what) const
 	return std::ranges::any_of(events_, [&](const flow_event &e) { return e.what == what; });
 }
 
-void FlowStory::add(const flow_event &event)
+void FlowStory::add(const flow_event &event, Clock::time_point now)
 {
-	last_ = Clock::now();
+	last_ = now;
 	if (events_.size() < events_max)
 		events_.push_back(event);
 }
@@ -68,9 +67,9 @@ bool FlowStory::complete() const
 	       (has(FLOW_LANES_ACCEPT) || (has(FLOW_ACCEPT) && !has(FLOW_ENQUEUE)));
 }
 
-bool FlowStory::quiet() const
+bool FlowStory::quiet(Clock::time_point now) const
 {
-	return (has(FLOW_ACCEPT) || !has(FLOW_QUEUED)) && Clock::now() - last_ >= quiet_after;
+	return (has(FLOW_ACCEPT) || !has(FLOW_QUEUED)) && now - last_ >= quiet_after;
 }
 
 bool FlowStory::covered(const flow_event &event) const
@@ -212,47 +211,42 @@ bool FlowKeyLess::operator()(const flow_key &a, const flow_key &b) const
 	return std::memcmp(&a, &b, sizeof(a)) < 0;
 }
 
-FlowStories::Stories::iterator FlowStories::print(Stories::iterator story)
+FlowStories::Stories::iterator FlowStories::tell(Stories::iterator story)
 {
-	if (json_) {
-		print_json(story->second.json());
-	} else {
-		std::fputs(story->second.text().c_str(), stdout);
-		std::fflush(stdout);
-	}
+	tell_(story->second);
 	return stories_.erase(story);
 }
 
-void FlowStories::add(const flow_event &event)
+void FlowStories::add(const flow_event &event, Clock::time_point now)
 {
 	auto story = stories_.find(event.key);
 
 	if (story != stories_.end() && story->second.ended_by(event)) {
-		print(story);
+		tell(story);
 		story = stories_.end();
 	}
 	if (story == stories_.end()) {
 		if (!begins(event))
 			return;
 		if (stories_.size() >= stories_max)
-			print(stories_.begin());
+			tell(stories_.begin());
 		story = stories_.emplace(event.key, FlowStory()).first;
 	}
-	story->second.add(event);
+	story->second.add(event, now);
 	if (story->second.complete())
-		print(story);
+		tell(story);
 }
 
-void FlowStories::print_quiet()
+void FlowStories::tell_quiet(Clock::time_point now)
 {
 	for (auto story = stories_.begin(); story != stories_.end();)
-		story = story->second.quiet() ? print(story) : std::next(story);
+		story = story->second.quiet(now) ? tell(story) : std::next(story);
 }
 
-void FlowStories::print_all()
+void FlowStories::tell_all()
 {
 	for (auto story = stories_.begin(); story != stories_.end();)
-		story = print(story);
+		story = tell(story);
 }
 
 } // namespace lanes

@@ -3,8 +3,10 @@
 #define LANES_BPF_FLOW_STORY_H
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -18,13 +20,13 @@ class FlowStory {
 public:
 	using Clock = std::chrono::steady_clock;
 
-	void add(const flow_event &event);
+	void add(const flow_event &event, Clock::time_point now);
 	/** Would @event begin another connection with the same addresses? */
 	bool ended_by(const flow_event &event) const;
 	/** Nothing more will be told. */
 	bool complete() const;
 	/** In no accept queue, and silent for a while. */
-	bool quiet() const;
+	bool quiet(Clock::time_point now) const;
 
 	std::string text() const;
 	nlohmann::ordered_json json() const;
@@ -44,22 +46,25 @@ struct FlowKeyLess {
 	bool operator()(const flow_key &a, const flow_key &b) const;
 };
 
-/** Of all connections under way; each is printed once. */
+/** Of all connections under way; each is told once. */
 class FlowStories {
 public:
-	explicit FlowStories(bool json) : json_(json) {}
+	using Clock = FlowStory::Clock;
+	using Tell = std::function<void(const FlowStory &)>;
 
-	void add(const flow_event &event);
-	void print_quiet();
-	void print_all();
+	explicit FlowStories(Tell tell) : tell_(std::move(tell)) {}
+
+	void add(const flow_event &event, Clock::time_point now);
+	void tell_quiet(Clock::time_point now);
+	void tell_all();
 
 private:
 	using Stories = std::map<flow_key, FlowStory, FlowKeyLess>;
 
-	Stories::iterator print(Stories::iterator story);
+	Stories::iterator tell(Stories::iterator story);
 
 	Stories stories_;
-	bool json_;
+	Tell tell_;
 };
 
 } // namespace lanes

@@ -76,14 +76,25 @@ private:
 			std::fputs(matrix.text(lanes_).c_str(), stdout);
 	}
 
+	void tell_story(const FlowStory &story) const
+	{
+		if (options_.json) {
+			print_json(story.json());
+			return;
+		}
+		std::fputs(story.text().c_str(), stdout);
+		std::fflush(stdout);
+	}
+
 	void tell_stories(const End &end) const
 	{
-		FlowStories stories(options_.json);
+		FlowStories stories([this](const FlowStory &story) { tell_story(story); });
 		ring_buffer *ring = ring_buffer__new(
 			bpf_map__fd(skeleton_->maps.events),
 			[](void *to, void *data, size_t) {
 				static_cast<FlowStories *>(to)->add(
-					*static_cast<const flow_event *>(data));
+					*static_cast<const flow_event *>(data),
+					FlowStories::Clock::now());
 				return 0;
 			},
 			&stories, nullptr);
@@ -96,11 +107,11 @@ private:
 
 			if (err < 0 && err != -EINTR)
 				throw_errno(-err, "ring buffer");
-			stories.print_quiet();
+			stories.tell_quiet(FlowStories::Clock::now());
 		}
 		ring_buffer__consume(ring);
 		ring_buffer__free(ring);
-		stories.print_all();
+		stories.tell_all();
 		if (const uint64_t lost = total(FLOW_TOTAL_LOST))
 			std::fprintf(stderr, "laneflow: %lu events lost\n", lost);
 	}

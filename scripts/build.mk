@@ -43,8 +43,9 @@ bpf:
 
 demo-parts: build/6.12/lanes.ko user
 
-unit: user
+unit: user bpf
 	@$(MAKE) -C user BUILD=$(BUILD) check
+	@$(MAKE) -C bpf BUILD=$(BUILD) check
 
 # The server's tests again, in builds that watch memory and threads.
 address:
