@@ -10,9 +10,12 @@
 namespace lanes {
 namespace {
 
-constexpr int all_cpus = -1;
-/* In the text; JSON has all. */
+/* In the text; JSON has more. */
 constexpr size_t lines_max = 20;
+/* The kernel's list can skip a socket while its neighbours come and go. One that is
+ * missing is taken for closed after so many samples.
+ */
+constexpr uint64_t missing_max = 2;
 
 uint64_t read_of(const fair_socket &socket)
 {
@@ -26,17 +29,6 @@ uint64_t grown(uint64_t from, uint64_t to)
 }
 
 } // namespace
-
-double jain_index(const std::vector<uint64_t> &shares)
-{
-	double sum = 0, squares = 0;
-
-	for (uint64_t share : shares) {
-		sum += static_cast<double>(share);
-		squares += static_cast<double>(share) * static_cast<double>(share);
-	}
-	return squares > 0 ? sum * sum / (static_cast<double>(shares.size()) * squares) : 1;
-}
 
 uint64_t FairRecord::Connection::read() const
 {
@@ -56,13 +48,15 @@ void FairRecord::sample(const std::vector<fair_socket> &sockets, Clock::time_poi
 		if (socket.listens)
 			served.insert(socket.key.local.port);
 	for (const fair_socket &socket : sockets) {
-		if (socket.listens || !served.contains(socket.key.local.port))
+		/* A listener may be closed before its connections. */
+		if (socket.listens ||
+		    (!served.contains(socket.key.local.port) && !open_.contains(socket.cookie)))
 			continue;
 
 		/* One that is new since the first sample begins with nothing. */
-		auto [at, is_new] = connections_.try_emplace(
+		auto [at, is_new] = open_.try_emplace(
 			socket.cookie,
-			Connection{samples_ ? fair_socket{} : socket, socket, now, {}});
+			Connection{samples_ ? fair_socket{} : socket, socket, now, {}, 0});
 		Connection &c = at->second;
 
 		if (!socket.unread || read_of(socket) > read_of(c.last) || !c.last.unread)
@@ -71,48 +65,100 @@ void FairRecord::sample(const std::vector<fair_socket> &sockets, Clock::time_poi
 			std::max(c.stalled, std::chrono::duration_cast<std::chrono::milliseconds>(
 						    now - c.stalled_since));
 		c.last = socket;
+		c.seen = samples_;
 	}
+	fold_closed();
 	samples_++;
 }
 
-FairRecord::Share FairRecord::share_of(int cpu) const
+bool FairRecord::poorer(const Connection &a, const Connection &b)
 {
-	Share share;
-
-	for (const auto &[cookie, c] : connections_) {
-		if (cpu != all_cpus && c.last.cpu != cpu)
-			continue;
-		share.connections++;
-		share.bytes += c.bytes();
-		if (c.active())
-			share.active.push_back(c.bytes());
-	}
-	return share;
+	return std::pair(a.bytes(), a.last.cookie) < std::pair(b.bytes(), b.last.cookie);
 }
 
-/* The poorest first. */
-std::vector<const FairRecord::Connection *> FairRecord::sorted() const
+bool FairRecord::longer_stalled(const Connection &a, const Connection &b)
 {
-	std::vector<const Connection *> all;
+	return a.stalled > b.stalled;
+}
 
-	for (const auto &[cookie, c] : connections_)
+void FairRecord::fold_closed()
+{
+	for (auto at = open_.begin(); at != open_.end();) {
+		const Connection &c = at->second;
+
+		if (samples_ - c.seen < missing_max) {
+			++at;
+			continue;
+		}
+		add(closed_shares_[c.last.cpu], c);
+		if (c.active())
+			closed_.push_back(c);
+		at = open_.erase(at);
+	}
+	if (closed_.size() <= 2 * closed_max)
+		return;
+
+	const auto poorest = closed_.begin() + closed_max;
+	const auto rest = poorest + closed_max;
+
+	std::ranges::nth_element(closed_, poorest, longer_stalled);
+	std::ranges::nth_element(poorest, rest, closed_.end(), poorer);
+	closed_.erase(rest, closed_.end());
+}
+
+double FairRecord::Share::jain() const
+{
+	const auto sum = static_cast<double>(bytes);
+
+	return squares > 0 ? sum * sum / (static_cast<double>(active) * squares) : 1;
+}
+
+FairRecord::Share &FairRecord::Share::operator+=(const Share &more)
+{
+	connections += more.connections;
+	active += more.active;
+	starving += more.starving;
+	bytes += more.bytes;
+	squares += more.squares;
+	return *this;
+}
+
+void FairRecord::add(Share &share, const Connection &c) const
+{
+	const auto bytes = static_cast<double>(c.bytes());
+
+	share += {1, c.active(), starving(c), c.bytes(), bytes * bytes};
+}
+
+std::map<int, FairRecord::Share> FairRecord::shares() const
+{
+	std::map<int, Share> shares = closed_shares_;
+
+	for (const auto &[cookie, c] : open_)
+		add(shares[c.last.cpu], c);
+	return shares;
+}
+
+FairRecord::Pointers FairRecord::poorest() const
+{
+	Pointers all;
+
+	for (const auto &[cookie, c] : open_)
 		all.push_back(&c);
-	std::ranges::sort(all, [](const Connection *a, const Connection *b) {
-		return std::pair(a->bytes(), a->last.cookie) <
-		       std::pair(b->bytes(), b->last.cookie);
-	});
+	for (const Connection &c : closed_)
+		all.push_back(&c);
+	std::ranges::sort(all,
+			  [](const Connection *a, const Connection *b) { return poorer(*a, *b); });
 	return all;
 }
 
-std::vector<const FairRecord::Connection *> FairRecord::starving() const
+FairRecord::Pointers FairRecord::longest_stalled() const
 {
-	std::vector<const Connection *> list;
+	Pointers list = poorest();
 
-	for (const Connection *c : sorted())
-		if (c->stalled >= patience_)
-			list.push_back(c);
+	std::erase_if(list, [this](const Connection *c) { return !starving(*c); });
 	std::ranges::stable_sort(list, [](const Connection *a, const Connection *b) {
-		return a->stalled > b->stalled;
+		return longer_stalled(*a, *b);
 	});
 	return list;
 }
@@ -121,17 +167,17 @@ std::string FairRecord::text() const
 {
 	const auto line = [](const std::string &name, const Share &share) {
 		return std::format("{:<8}{:>12}{:>10}{:>16}{:>8.3f}\n", name, share.connections,
-				   share.active.size(), share.bytes, jain_index(share.active));
+				   share.active, share.bytes, share.jain());
 	};
 	std::string text = std::format("{:<8}{:>12}{:>10}{:>16}{:>8}\n", "CPU", "connections",
 				       "active", "bytes", "Jain");
-	std::set<int> cpus;
+	Share all;
 
-	for (const auto &[cookie, c] : connections_)
-		cpus.insert(c.last.cpu);
-	for (int cpu : cpus)
-		text += line(std::format("{}", cpu), share_of(cpu));
-	text += line("all", share_of(all_cpus));
+	for (const auto &[cpu, share] : shares()) {
+		text += line(std::format("{}", cpu), share);
+		all += share;
+	}
+	text += line("all", all);
 
 	const auto connection = [](const Connection &c) {
 		return std::format("{:<44}{:>5}{:>14}{:>14}{:>10}{:>12}\n",
@@ -140,36 +186,44 @@ std::string FairRecord::text() const
 				   c.last.cpu, c.read(), c.acked(), c.last.unread,
 				   duration_text(static_cast<double>(c.stalled.count()) * 1000));
 	};
-	const auto list = [&](const char *title, const std::vector<const Connection *> &which) {
+	/* Of more there are only sums. */
+	const auto list = [&](const char *title, const Pointers &worst, size_t count) {
+		const size_t lines = std::min(worst.size(), lines_max);
+
 		text += std::format("\n{:<44}{:>5}{:>14}{:>14}{:>10}{:>12}\n", title, "CPU", "read",
 				    "acked", "unread", "stalled");
-		for (size_t i = 0; i < std::min(which.size(), lines_max); i++)
-			text += connection(*which[i]);
-		if (which.size() > lines_max)
-			text += std::format("and {} more\n", which.size() - lines_max);
+		for (size_t i = 0; i < lines; i++)
+			text += connection(*worst[i]);
+		if (count > lines)
+			text += std::format("and {} more\n", count - lines);
 	};
-	std::vector<const Connection *> active = sorted();
+	Pointers active = poorest();
 
 	std::erase_if(active, [](const Connection *c) { return !c->active(); });
-	list("active connections, the poorest first", active);
-	list("starving connections", starving());
+	list("active connections, the poorest first", active, all.active);
+	list("starving connections", longest_stalled(), all.starving);
 	return text;
 }
 
 nlohmann::ordered_json FairRecord::json() const
 {
-	const Share all = share_of(all_cpus);
-	const std::vector<const Connection *> starve = starving();
+	const Pointers list = poorest();
+	Share all;
+
+	for (const auto &[cpu, share] : shares())
+		all += share;
+
 	nlohmann::ordered_json json = {
 		{"connections", all.connections},
-		{"active", all.active.size()},
+		{"active", all.active},
 		{"bytes", all.bytes},
-		{"jain", jain_index(all.active)},
-		{"starving", starve.size()},
+		{"jain", all.jain()},
+		{"starving", all.starving},
+		{"left_out", all.connections - list.size()},
 		{"list", nlohmann::ordered_json::array()},
 	};
 
-	for (const Connection *c : sorted())
+	for (const Connection *c : list)
 		json["list"].push_back({{"peer", end_text(c->last.key.peer)},
 					{"local", end_text(c->last.key.local)},
 					{"cpu", c->last.cpu},
@@ -177,7 +231,7 @@ nlohmann::ordered_json FairRecord::json() const
 					{"acked", c->acked()},
 					{"unread", c->last.unread},
 					{"stalled_ms", c->stalled.count()},
-					{"starving", c->stalled >= patience_}});
+					{"starving", starving(*c)}});
 	return json;
 }
 

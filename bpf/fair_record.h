@@ -3,6 +3,7 @@
 #define LANES_BPF_FAIR_RECORD_H
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,15 +14,17 @@
 
 namespace lanes {
 
-/** Jain's index of shares: 1 if all are equal, 1/n if one has everything; 1 of
- *  nothing.
+/** What each connection got between the first sample and the last. Of closed ones
+ *  it keeps sums and the worst, so that its size depends on the open ones only.
  */
-double jain_index(const std::vector<uint64_t> &shares);
-
-/** What each connection got between the first sample and the last. */
 class FairRecord {
 public:
 	using Clock = std::chrono::steady_clock;
+
+	/** Closed connections that are kept: so many of the longest stalled, and as many
+	 *  of the poorest.
+	 */
+	static constexpr size_t closed_max = 1000;
 
 	/** A connection is starving after so long. */
 	explicit FairRecord(std::chrono::milliseconds patience) : patience_(patience) {}
@@ -39,6 +42,8 @@ private:
 		/** Since when it has had unread bytes and none was read. */
 		Clock::time_point stalled_since;
 		std::chrono::milliseconds stalled{};
+		/** The number of that sample. */
+		uint64_t seen = 0;
 
 		uint64_t read() const;
 		uint64_t acked() const;
@@ -47,17 +52,37 @@ private:
 	};
 	struct Share {
 		size_t connections = 0;
-		std::vector<uint64_t> active;
+		size_t active = 0;
+		size_t starving = 0;
 		uint64_t bytes = 0;
-	};
+		double squares = 0;
 
-	Share share_of(int cpu) const;
-	std::vector<const Connection *> sorted() const;
-	std::vector<const Connection *> starving() const;
+		/** 1 if all active ones have the same, 1/n if one has everything; 1 of
+		 *  nothing.
+		 */
+		double jain() const;
+		Share &operator+=(const Share &more);
+	};
+	using Pointers = std::vector<const Connection *>;
+
+	static bool poorer(const Connection &a, const Connection &b);
+	static bool longer_stalled(const Connection &a, const Connection &b);
+	bool starving(const Connection &c) const { return c.stalled >= patience_; }
+	void add(Share &share, const Connection &c) const;
+	void fold_closed();
+	std::map<int, Share> shares() const;
+	/** All that are open or kept, the poorest first. */
+	Pointers poorest() const;
+	/** The starving ones of these, the longest stalled first. */
+	Pointers longest_stalled() const;
 
 	std::chrono::milliseconds patience_;
 	uint64_t samples_ = 0;
-	std::unordered_map<uint64_t, Connection> connections_;
+	/** By cookie; those that were closed a moment ago as well. */
+	std::unordered_map<uint64_t, Connection> open_;
+	/** By CPU, all; and the worst of them. */
+	std::map<int, Share> closed_shares_;
+	std::vector<Connection> closed_;
 };
 
 } // namespace lanes
