@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
 
-.PHONY: all modules user bpf selftests demo bench-steer bench-server bench-idle fuzz check
+.PHONY: all modules user bpf selftests man demo bench-steer bench-server bench-idle fuzz check
 .PHONY: check-debug lint clean help
 .PHONY: host-module load unload install
 
@@ -16,7 +16,7 @@ all: root
 	@$(build) all
 
 # Part of the whole, for whoever works on that part.
-modules user bpf selftests: root
+modules user bpf selftests man: root
 	@$(build) $@
 
 .PHONY: root
@@ -71,7 +71,7 @@ install: host-module
 	depmod -a
 
 help:
-	@echo 'make             lanes.ko for each kernel, lanesd, tools, tests (in build/)'
+	@echo 'make             lanes.ko for each kernel, programs, manual pages, tests (in build/)'
 	@echo 'make demo        plain, SO_REUSEPORT and lanes side by side, in a VM'
 	@echo 'make bench-steer what steering and the cache cost and bring, in VMs'
 	@echo 'make bench-server lanesd beside epoll, redis-server and nginx, on this machine'
@@ -79,6 +79,7 @@ help:
 	@echo 'make fuzz        the HTTP and RESP fuzzers, ten minutes each'
 	@echo 'make check       all tests on each kernel, a subset on the debug kernel'
 	@echo 'make check-debug all tests on the debug kernel'
+	@echo 'make man         the manual pages only: man build/man/lanectl.8'
 	@echo 'make lint        checkpatch, sparse, kernel-doc, shellcheck, clang-format'
 	@echo 'make clean       remove build/ (the root and the debug kernel stay cached)'
 	@echo 'make load        build for the running kernel and insmod; KDIR=HEADERS'

@@ -10,8 +10,8 @@ release = $(shell awk '$$1 == "$(1)" { print $$2 }' /etc/lanes-kernels)
 sources := $(shell find kmod) scripts/kbuild /etc/lanes-kernels
 modules := $(SERIES:%=build/%/lanes.ko)
 
-.PHONY: all modules user bpf selftests demo-parts debug unit plugins address thread fuzz
-all: modules user bpf selftests
+.PHONY: all modules user bpf selftests man demo-parts debug unit plugins address thread fuzz
+all: modules user bpf selftests man
 
 modules: $(modules)
 
@@ -40,6 +40,11 @@ user selftests:
 # The headers of 6.1 have no vmlinux.
 bpf:
 	@$(MAKE) -C $@ BUILD=$(BUILD) VMLINUX=/lib/modules/$(call release,6.12)/build/vmlinux all
+
+man: $(patsubst Documentation/man/%.rst,$(BUILD)/man/%.8,$(wildcard Documentation/man/*.rst))
+$(BUILD)/man/%.8: Documentation/man/%.rst
+	@mkdir -p $(@D)
+	@rst2man --strict $< $@
 
 demo-parts: build/6.12/lanes.ko user
 
