@@ -226,7 +226,8 @@ void FlowStories::add(const flow_event &event, Clock::time_point now)
 		story = stories_.end();
 	}
 	if (story == stories_.end()) {
-		if (!begins(event))
+		if (!begins(event) ||
+		    Clock::time_point(std::chrono::nanoseconds(event.ns)) < since_)
 			return;
 		if (stories_.size() >= stories_max)
 			tell(stories_.begin());

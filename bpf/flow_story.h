@@ -52,7 +52,10 @@ public:
 	using Clock = FlowStory::Clock;
 	using Tell = std::function<void(const FlowStory &)>;
 
-	explicit FlowStories(Tell tell) : tell_(std::move(tell)) {}
+	/** What begins before @since, while programs are being attached, is not told:
+	 *  it would lack what happened to it until then.
+	 */
+	FlowStories(Clock::time_point since, Tell tell) : since_(since), tell_(std::move(tell)) {}
 
 	void add(const flow_event &event, Clock::time_point now);
 	void tell_quiet(Clock::time_point now);
@@ -64,6 +67,8 @@ private:
 	Stories::iterator tell(Stories::iterator story);
 
 	Stories stories_;
+	/* CLOCK_MONOTONIC, as that of events. */
+	Clock::time_point since_;
 	Tell tell_;
 };
 

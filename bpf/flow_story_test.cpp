@@ -52,7 +52,10 @@ protected:
 
 	std::vector<std::string> lines_;
 	FlowStories::Clock::time_point now_{};
-	FlowStories stories_{[this](const FlowStory &story) { lines_.push_back(story.text()); }};
+	/* That of an event. */
+	FlowStories::Clock::time_point since_{1ms};
+	FlowStories stories_{since_,
+			     [this](const FlowStory &story) { lines_.push_back(story.text()); }};
 };
 
 /** What is told behind the connection's ends. */
@@ -203,6 +206,17 @@ TEST_F(flow_stories, connections_are_told_apart)
 	add(event(FLOW_CLOSE, 1, 0, 1001));
 	ASSERT_EQ(lines_.size(), 1U);
 	EXPECT_EQ(lines_[0], "10.0.0.2:1001 > 10.0.0.1:80: SYN on CPU 1; closed\n");
+}
+
+TEST_F(flow_stories, one_that_began_too_early_is_not_told)
+{
+	flow_event early = event(FLOW_SYN, 1);
+
+	early.ns--;
+	add(early);
+	add(event(FLOW_QUEUED, 1));
+	stories_.tell_all();
+	EXPECT_TRUE(lines_.empty());
 }
 
 TEST_F(flow_stories, one_that_began_before_is_not_told)

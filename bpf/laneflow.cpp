@@ -40,6 +40,7 @@ public:
 			use_program(program, tell && lanes_);
 		use_program(programs.on_lanes_accept, lanes_);
 		start_skeleton(skeleton_);
+		since_ = FlowStories::Clock::now();
 		if (!lanes_)
 			announce_no_lanes("laneflow");
 		announce("laneflow", options);
@@ -88,7 +89,7 @@ private:
 
 	void tell_stories(const End &end) const
 	{
-		FlowStories stories([this](const FlowStory &story) { tell_story(story); });
+		FlowStories stories(since_, [this](const FlowStory &story) { tell_story(story); });
 		ring_buffer *ring = ring_buffer__new(
 			bpf_map__fd(skeleton_->maps.events),
 			[](void *to, void *data, size_t) {
@@ -120,6 +121,7 @@ private:
 	bool tell_;
 	bool lanes_;
 	Skeleton<laneflow_bpf> skeleton_;
+	FlowStories::Clock::time_point since_;
 };
 
 } // namespace
