@@ -8,8 +8,8 @@ JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
 
-.PHONY: all modules user bpf selftests man demo bench-steer bench-server bench-idle fuzz check
-.PHONY: check-debug lint clean help
+.PHONY: all modules user bpf selftests man demo bench-steer bench-server bench-idle fuzz
+.PHONY: screenshots check check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -40,6 +40,13 @@ bench-idle: root
 	@$(build) demo-parts selftests
 	@LANES_VM_TIMEOUT=7200 scripts/vm -k 6.12 -c 4 -m 8G -- \
 		env LANES_IDLE_CONNECTIONS=100000 LANES_SLOW=8 selftests/run 6.12 lanesd_idle
+
+screenshots: root
+	@$(build) screenshots-parts
+	@mkdir -p Documentation/screens
+	@LANES_SCREENS='$(CURDIR)/Documentation/screens' scripts/vm -k 6.12 -c 4 -- \
+		selftests/run 6.12 screens
+	@scripts/screens
 
 fuzz: root
 	@$(build) fuzz
@@ -76,6 +83,7 @@ help:
 	@echo 'make bench-steer what steering and the cache cost and bring, in VMs'
 	@echo 'make bench-server lanesd beside epoll, redis-server and nginx, on this machine'
 	@echo 'make bench-idle  memory of 100,000 idle connections, in a VM'
+	@echo 'make screenshots the screens in the documents, in a VM'
 	@echo 'make fuzz        the HTTP and RESP fuzzers, ten minutes each'
 	@echo 'make check       all tests on each kernel, a subset on the debug kernel'
 	@echo 'make check-debug all tests on the debug kernel'

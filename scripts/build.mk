@@ -10,7 +10,8 @@ release = $(shell awk '$$1 == "$(1)" { print $$2 }' /etc/lanes-kernels)
 sources := $(shell find kmod) scripts/kbuild /etc/lanes-kernels
 modules := $(SERIES:%=build/%/lanes.ko)
 
-.PHONY: all modules user bpf selftests man demo-parts debug unit plugins address thread fuzz
+.PHONY: all modules user bpf selftests man demo-parts screenshots-parts debug unit
+.PHONY: plugins address thread fuzz
 all: modules user bpf selftests man
 
 modules: $(modules)
@@ -47,6 +48,7 @@ $(BUILD)/man/%.8: Documentation/man/%.rst
 	@rst2man --strict $< $@
 
 demo-parts: build/6.12/lanes.ko user
+screenshots-parts: demo-parts bpf selftests
 
 unit: user bpf
 	@$(MAKE) -C user BUILD=$(BUILD) check
