@@ -4,10 +4,13 @@
 
 #include <arpa/inet.h>
 #include <linux/filter.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "hold.h"
 
 #define PATIENT_MS 20000
 #define LANE_LINE_HEAD							\
@@ -106,9 +109,9 @@ void happen_global(int fd, const struct endpoint *to, int cpu, int acceptor)
 	take(fd, client);
 }
 
-bool happen_stolen(int fd, const struct endpoint *to, int cpu, int thief)
+/* In the lane of @cpu, of which the caller, now on @thief, is no acceptor more. */
+static int dial_forsaken(int fd, const struct endpoint *to, int cpu, int thief)
 {
-	__u64 before = lanes_info(fd).accepted_stolen;
 	int client;
 
 	claim_lane(fd, cpu);
@@ -116,7 +119,14 @@ bool happen_stolen(int fd, const struct endpoint *to, int cpu, int thief)
 	/* The lane's timer has seen that it is not empty. */
 	sleep_ms(slow_ms(120));
 	pin(thief);
-	take(fd, client);
+	return client;
+}
+
+bool happen_stolen(int fd, const struct endpoint *to, int cpu, int thief)
+{
+	__u64 before = lanes_info(fd).accepted_stolen;
+
+	take(fd, dial_forsaken(fd, to, cpu, thief));
 	return lanes_info(fd).accepted_stolen > before;
 }
 
@@ -124,6 +134,42 @@ static void spilled(int fd, int client)
 {
 	CHECK(WITHIN(2000, lanes_info(fd).global_queued == 1));
 	take(fd, client);
+}
+
+struct second {
+	const struct endpoint *to;
+	int cpu;
+	int client;
+};
+
+/* Who is born while the first one's accept holds the lane's lock. */
+static void *dial_second(void *arg)
+{
+	struct second *second = arg;
+
+	pin(second->cpu);
+	CHECK(WITHIN(5000, release_held()));
+	second->client = dial(second->to);
+	let_go_release();
+	return NULL;
+}
+
+bool happen_busy(int fd, const struct endpoint *to, int cpu, int thief)
+{
+	__u64 before = lanes_info(fd).accepted_stolen;
+	struct second second = { .to = to, .cpu = cpu };
+	pthread_t thread;
+	int first;
+
+	hold_release_prepare();
+	ASSERT_EQ(pthread_create(&thread, NULL, dial_second, &second), 0);
+	first = dial_forsaken(fd, to, cpu, thief);
+	hold_release();
+	take(fd, first);
+	pthread_join(thread, NULL);
+	MUST(second.client);
+	spilled(fd, second.client);
+	return lanes_info(fd).accepted_stolen > before;
 }
 
 void happen_late(int fd, const struct endpoint *to, int cpu)
@@ -144,7 +190,8 @@ void happen_left(int fd, const struct endpoint *to, int cpu)
 	spilled(fd, client);
 }
 
-void happen_pulled(int fd, const struct endpoint *to, int cpu)
+/* The port of one that is in TIME_WAIT; the caller has claimed the lane. */
+static int port_left(int fd, const struct endpoint *to, int cpu)
 {
 	int port = 20000 + cpu, client, child;
 	char byte;
@@ -157,7 +204,47 @@ void happen_pulled(int fd, const struct endpoint *to, int cpu)
 	close(client);
 	/* The next one needs a later time stamp. */
 	sleep_ms(slow_ms(20));
+	return port;
+}
+
+void happen_pulled(int fd, const struct endpoint *to, int cpu)
+{
+	int port = port_left(fd, to, cpu);
+
 	take(fd, MUST(dial_from_port(to, port)));
+}
+
+struct locker {
+	int fd;
+	int cpu;
+};
+
+static void *lock_top(void *arg)
+{
+	struct locker *locker = arg;
+	int off = 0;
+
+	pin(locker->cpu);
+	hold_release();
+	CHECK_EQ(setsockopt(locker->fd, SOL_SOCKET, SO_KEEPALIVE, &off,
+			    sizeof(off)), 0);
+	return NULL;
+}
+
+void happen_missed(int fd, const struct endpoint *to, int cpu)
+{
+	struct locker locker = { .fd = fd, .cpu = (cpu + 1) % nr_cpus() };
+	int port, client;
+	pthread_t thread;
+
+	hold_release_prepare();
+	port = port_left(fd, to, cpu);
+	ASSERT_EQ(pthread_create(&thread, NULL, lock_top, &locker), 0);
+	CHECK(WITHIN(5000, release_held()));
+	client = MUST(dial_from_port(to, port));
+	let_go_release();
+	pthread_join(thread, NULL);
+	take(fd, client);
 }
 
 static int dial_nowait(const struct endpoint *to)

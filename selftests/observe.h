@@ -47,11 +47,17 @@ void happen_local(int fd, const struct endpoint *to, int cpu);
 void happen_global(int fd, const struct endpoint *to, int cpu, int acceptor);
 /* False if the lane's timer was faster: then it was spilled. */
 bool happen_stolen(int fd, const struct endpoint *to, int cpu, int thief);
+/* A second one is born while the first is being stolen; nobody comes for it.
+ * False as above.
+ */
+bool happen_busy(int fd, const struct endpoint *to, int cpu, int thief);
 /* Spilled since it waited too long; or since its acceptor left. */
 void happen_late(int fd, const struct endpoint *to, int cpu);
 void happen_left(int fd, const struct endpoint *to, int cpu);
 /* Reuses the port of a connection in TIME_WAIT. */
 void happen_pulled(int fd, const struct endpoint *to, int cpu);
+/* Likewise, but the top half's lock is held. */
+void happen_missed(int fd, const struct endpoint *to, int cpu);
 /* A SYN for which there is no room; @fd has a backlog of 0. */
 void happen_overflow(int fd, const struct endpoint *to);
 /* A handshake's last ACK for which there is none. */

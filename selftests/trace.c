@@ -205,6 +205,24 @@ TEST(trace__stolen)
 		 "lanes_accept: " IPV4 "from=stolen lane=1 cpu=2 rx_cpu=1 waited_us=");
 }
 
+TEST(trace__busy)
+{
+	struct endpoint to;
+	int fd, tries = 0;
+
+	start();
+	fd = listen_patient(V4, 8, &to);
+	do {
+		trace_on();
+		ASSERT_OP(tries++, <, 20);
+	} while (!happen_busy(fd, &to, 1, 2));
+	HAPPENED(&to, "lanes_enqueue: " IPV4 "lane=1 why=claimed waited_us=",
+		 "lanes_enqueue: " IPV4 "lane=1 why=busy waited_us=",
+		 "lanes_accept: " IPV4 "from=stolen lane=1 cpu=2 rx_cpu=1 waited_us=",
+		 "lanes_spill: " IPV4 "lane=1 why=left waited_us=",
+		 "lanes_accept: " IPV4 "from=global lane=-1 cpu=");
+}
+
 TEST(trace__late)
 {
 	struct endpoint to;
@@ -272,6 +290,22 @@ TEST(trace__pulled)
 		 "lanes_fallback: " IPV4 "why=time_wait",
 		 "lanes_enqueue: " IPV4 "lane=1 why=pulled waited_us=",
 		 "lanes_accept: " IPV4 "from=local lane=1 cpu=1 rx_cpu=1 waited_us=");
+}
+
+TEST(trace__missed)
+{
+	struct endpoint to;
+	int fd;
+
+	start();
+	fd = listen_patient(V4, 8, &to);
+	trace_on();
+	happen_missed(fd, &to, 1);
+	HAPPENED(&to, "lanes_enqueue: " IPV4 "lane=1 why=claimed waited_us=",
+		 "lanes_accept: " IPV4 "from=local lane=1 cpu=1 rx_cpu=1 waited_us=",
+		 "lanes_fallback: " IPV4 "why=time_wait",
+		 "lanes_enqueue: " IPV4 "lane=-1 why=missed waited_us=",
+		 "lanes_accept: " IPV4 "from=global lane=-1 cpu=1 rx_cpu=1 waited_us=");
 }
 
 /* What waits in a lane, and a handshake that a bottom half has begun. */
