@@ -13,6 +13,7 @@ export XDG_RUNTIME_DIR=$dir
 cases=(
 	lanectl__attach_and_detach_lose_no_request
 	lanectl__nginx_is_attached_watched_and_detached_without_a_failed_request
+	lanectl__nginx_is_followed_before_and_after_the_attach_without_a_failed_request
 	lanectl__listener_is_listed_while_attached
 	lanectl__show_accounts_for_each_accept
 	lanectl__stats_are_since_the_last_run
@@ -77,8 +78,7 @@ watched() {
 	(($(awk 'NR > 2 { n += $4 + $5 + $6 } END { print n }' "$dir/show") >= $1))
 }
 
-lanectl__nginx_is_attached_watched_and_detached_without_a_failed_request() {
-	local load before
+nginx_begins() {
 	need wrk nstat
 	plain && skip "there is nothing to control without the module"
 	start_nginx
@@ -88,24 +88,76 @@ lanectl__nginx_is_attached_watched_and_detached_without_a_failed_request() {
 	load=$!
 	servers+=("$load")
 	within 20 served_are 100 || fail "$(served) requests before the attach"
-	for ((i = 0; i < 5; i++)); do
-		"$lanectl" attach --pid "$server" --port 8080 >"$dir/attach"
-		grep -q ': attached$' "$dir/attach" || fail "attach said: $(cat "$dir/attach")"
-		within 20 watched 100 || fail "attached: $(cat "$dir/show")"
-		"$lanectl" detach --pid "$server" --port 8080 >"$dir/detach"
-		grep -q ': detached$' "$dir/detach" || fail "detach said: $(cat "$dir/detach")"
-		is "$(listed)" '' 'after the detach'
-		before=$(served)
-		within 20 served_are $((before + 100)) ||
-			fail "$(($(served) - before)) requests after the detach"
-	done
-	sed 's/^/# /' "$dir/show"
+}
+
+nginx_attach() {
+	"$lanectl" attach --pid "$server" --port 8080 >"$dir/attach"
+	grep -q ': attached$' "$dir/attach" || fail "attach said: $(cat "$dir/attach")"
+}
+
+nginx_detach() {
+	"$lanectl" detach --pid "$server" --port 8080 >"$dir/detach"
+	grep -q ': detached$' "$dir/detach" || fail "detach said: $(cat "$dir/detach")"
+	is "$(listed)" '' 'after the detach'
+}
+
+nginx_lost_nothing() {
 	kill -INT "$load"
 	wait "$load" || true
 	grep -q ' requests in ' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
 	sed -n 's/^ *\([0-9]* requests in.*\)/# wrk: \1/p' "$dir/wrk"
 	! grep -qE 'Socket errors|Non-2xx' "$dir/wrk" ||
 		fail "failed requests: $(grep -E 'Socket errors|Non-2xx' "$dir/wrk")"
+}
+
+lanectl__nginx_is_attached_watched_and_detached_without_a_failed_request() {
+	local load before
+	nginx_begins
+	for ((i = 0; i < 5; i++)); do
+		nginx_attach
+		within 20 watched 100 || fail "attached: $(cat "$dir/show")"
+		nginx_detach
+		before=$(served)
+		within 20 served_are $((before + 100)) ||
+			fail "$(($(served) - before)) requests after the detach"
+	done
+	sed 's/^/# /' "$dir/show"
+	nginx_lost_nothing
+}
+
+# flow WHEN: laneflow counts some hundred connections: $flow_all were accepted,
+# lanes.ko told of $flow_lanes of them.
+flow() {
+	local tool before
+	"$LANES_BIN/laneflow" -j --port 8080 >"$dir/flow" 2>"$dir/flow.error" </dev/null &
+	tool=$!
+	servers+=("$tool")
+	within 20 grep -q ': watching ' "$dir/flow.error" || fail "$1: $(cat "$dir/flow.error")"
+	before=$(served)
+	within 20 served_are $((before + 200)) || fail "$1: $(($(served) - before)) requests"
+	kill -INT "$tool"
+	wait "$tool" || fail "$1: laneflow: $(cat "$dir/flow.error")"
+	diag "$1: $(sed 's/,"accept_cells.*//' "$dir/flow")"
+	flow_all=$(sed 's/^{"accepted":\([0-9]*\),.*/\1/' "$dir/flow")
+	flow_lanes=$(grep -oE '"accepted_(local|global|stolen)":[0-9]+' "$dir/flow" |
+		awk -F: '{ n += $2 } END { print n }')
+	((flow_all >= 100)) || fail "$1: laneflow saw $flow_all accepts"
+}
+
+lanectl__nginx_is_followed_before_and_after_the_attach_without_a_failed_request() {
+	local load flow_all flow_lanes
+	[[ -e /sys/kernel/btf/vmlinux ]] || skip 'this kernel has no BTF'
+	nginx_begins
+	flow 'before the attach'
+	is "$flow_lanes" 0 'of these by lanes, before'
+	nginx_attach
+	flow 'attached'
+	# Not all: it begins to see them a little later.
+	((flow_lanes >= 100)) || fail "attached: $flow_lanes of $flow_all by lanes"
+	nginx_detach
+	flow 'after the detach'
+	is "$flow_lanes" 0 'of these by lanes, after'
+	nginx_lost_nothing
 }
 
 lanectl__listener_is_listed_while_attached() {
