@@ -8,8 +8,8 @@ JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
 
-.PHONY: all modules user bpf selftests man demo bench-steer bench-server bench-idle fuzz
-.PHONY: screenshots check check-debug lint clean help
+.PHONY: all modules user bpf selftests man demo bench-steer bench-server bench-observe
+.PHONY: bench-idle fuzz screenshots check check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -34,6 +34,10 @@ bench-steer: root
 bench-server: root
 	@$(build) user
 	@scripts/bench-server
+
+bench-observe: root
+	@$(build) demo-parts bpf
+	@scripts/bench-observe
 
 # Memory of idle connections: more than one machine's descriptors, so in a VM.
 bench-idle: root
@@ -82,6 +86,7 @@ help:
 	@echo 'make demo        plain, SO_REUSEPORT and lanes side by side, in a VM'
 	@echo 'make bench-steer what steering and the cache cost and bring, in VMs'
 	@echo 'make bench-server lanesd beside epoll, redis-server and nginx, on this machine'
+	@echo 'make bench-observe what tools and tracepoints cost a connection, in a VM'
 	@echo 'make bench-idle  memory of 100,000 idle connections, in a VM'
 	@echo 'make screenshots the screens in the documents, in a VM'
 	@echo 'make fuzz        the HTTP and RESP fuzzers, ten minutes each'

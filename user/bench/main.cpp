@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "bench/connections.h"
 #include "bench/mark.h"
 #include "bench/traffic.h"
 #include "common/cpus.h"
@@ -31,7 +32,7 @@ int main(int argc, char **argv)
 {
 	Plan plan;
 	std::string label;
-	uint32_t duration_ms = 0;
+	uint32_t duration_ms = 0, pace_us = 0;
 	uint64_t loop = 0;
 
 	CLI::App app("Round trips of a byte, and a line of figures for each window of them.",
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
 	app.add_option("--client-netns", plan.client_netns, "As ip netns names it");
 	app.add_option("--server-netns", plan.server_netns);
 	app.add_option("--address", plan.address, "The server's")->capture_default_str();
+	app.add_option("--port", plan.port, "Likewise; default: any");
 	app.add_option("--attach", plan.attach, "Which listener, and when")
 		->transform(CLI::CheckedTransformer(
 			std::map<std::string, Attach>{{"none", Attach::none},
@@ -62,14 +64,22 @@ int main(int argc, char **argv)
 	app.add_option("--rounds", plan.rounds, "Of a window, or");
 	app.add_option("--duration-ms", duration_ms, "of a window");
 	app.add_option("--windows", plan.windows);
+	app.add_option("--warmup", plan.warmup, "Rounds before the first window")
+		->capture_default_str();
+	app.add_option("--pace-us", pace_us,
+		       "Instead of round trips: a window without, and one with as many "
+		       "connections, one each time that has passed");
 	app.add_option("--marked-loop", loop,
 		       "Instead of traffic: windows that are loops of that many turns");
 
 	try {
 		app.parse(argc, argv);
 		plan.duration = std::chrono::milliseconds(duration_ms);
+		plan.pace = std::chrono::microseconds(pace_us);
 		if (!loop && !plan.rounds == !duration_ms)
 			throw CLI::ValidationError("--rounds or --duration-ms");
+		if (pace_us && !plan.rounds)
+			throw CLI::ValidationError("--pace-us is that of --rounds");
 		if (plan.rounds && plan.clients > 1)
 			throw CLI::ValidationError("--rounds are those of one client");
 	} catch (const CLI::CallForHelp &) {
@@ -88,6 +98,12 @@ int main(int argc, char **argv)
 		}
 		if (plan.client_cpus.empty())
 			plan.client_cpus = allowed_cpus();
+		if (pace_us) {
+			if (plan.server_cpus.empty())
+				plan.server_cpus = allowed_cpus();
+			print(label, run_connections(plan));
+			return 0;
+		}
 		for (const Figures &figures : run_traffic(plan))
 			print(label, figures);
 		return 0;

@@ -3,10 +3,13 @@
 #define LANES_BENCH_PLAN_H
 
 #include <chrono>
+#include <format>
 #include <string>
 #include <vector>
 
 #include <cstdint>
+
+#include "common/endpoint.h"
 
 namespace lanes {
 
@@ -33,11 +36,15 @@ enum class Wait {
 	control,
 };
 
-/** One run: clients that send a byte and wait for it. */
+/** One run: clients that send a byte and wait for it, on connections that stay, or
+ *  that are made for it.
+ */
 struct Plan {
 	std::string client_netns;
 	std::string server_netns;
 	std::string address = "127.0.0.1";
+	/** 0: any. */
+	uint16_t port = 0;
 	Attach attach = Attach::none;
 	Wait wait = Wait::plain;
 
@@ -66,6 +73,13 @@ struct Plan {
 	std::chrono::milliseconds duration{0};
 	uint32_t windows = 1;
 	uint32_t warmup = 200;
+
+	/** Or that many connections, in which case one begins each time this has
+	 *  passed.
+	 */
+	std::chrono::microseconds pace{0};
+
+	Endpoint server() const { return Endpoint::parse(std::format("{}:{}", address, port)); }
 };
 
 } // namespace lanes

@@ -8,21 +8,20 @@
 #include <utility>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 
-#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench/affinity.h"
+#include "bench/listener.h"
 #include "bench/mark.h"
 #include "bench/netns.h"
 #include "bench/tasks.h"
+#include "bench/thread.h"
 #include "common/cpus.h"
 #include "common/endpoint.h"
 #include "common/error.h"
 #include "common/fd.h"
-#include "kmod/include/uapi/linux/lanes.h"
 
 namespace lanes {
 namespace {
@@ -33,29 +32,6 @@ using namespace std::chrono_literals;
  * that a client's tour over the CPUs does not meet it.
  */
 constexpr uint64_t sample_every = 7;
-
-Fd listen_at(const Endpoint &endpoint)
-{
-	Fd fd(socket(endpoint.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-
-	if (!fd || bind(fd.get(), endpoint.address(), endpoint.length()) || listen(fd.get(), 1024))
-		throw_errno(errno, "listen at " + endpoint.to_string());
-	return fd;
-}
-
-void attach(const Fd &fd)
-{
-	if (setsockopt(fd.get(), IPPROTO_TCP, TCP_ULP, LANES_ULP_NAME, sizeof(LANES_ULP_NAME) - 1))
-		throw_errno(errno, "attach", "load lanes.ko");
-}
-
-void no_delay(const Fd &fd)
-{
-	const int one = 1;
-
-	if (setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
-		throw_errno(errno, "TCP_NODELAY");
-}
 
 int incoming_cpu(int fd)
 {
@@ -109,7 +85,6 @@ private:
 	void round_trip(size_t turn);
 	Snapshot look() const;
 	Figures difference(const Snapshot &from, const Snapshot &to) const;
-	template <typename Body> void start(std::vector<std::jthread> &threads, Body body);
 
 	const Plan &plan_;
 	const std::vector<int> cpus_ = allowed_cpus();
@@ -139,26 +114,13 @@ Traffic::Traffic(const Plan &plan)
 		only_.emplace_back(std::vector<int>{cpu});
 
 	enter_netns(plan.server_netns);
-	listener_ = listen_at(Endpoint::parse(plan.address + ":0"));
+	listener_ = listen_at(plan.server());
 	if (plan.attach == Attach::before)
 		attach(listener_);
 	if (plan.attach == Attach::other) {
-		other_ = listen_at(Endpoint::parse(plan.address + ":0"));
+		other_ = listen_at(plan.server());
 		attach(other_);
 	}
-}
-
-/* A thread that fails ends them all: nobody would wake the others. */
-template <typename Body> void Traffic::start(std::vector<std::jthread> &threads, Body body)
-{
-	threads.emplace_back([body] {
-		try {
-			body();
-		} catch (const std::exception &error) {
-			std::fprintf(stderr, "lanes-bench: %s\n", error.what());
-			std::_Exit(1);
-		}
-	});
 }
 
 /* Before an unbound thread waits, and after; with the answer sent if @answered. */

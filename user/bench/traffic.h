@@ -2,16 +2,12 @@
 #ifndef LANES_BENCH_TRAFFIC_H
 #define LANES_BENCH_TRAFFIC_H
 
-#include <map>
-#include <string>
 #include <vector>
 
+#include "bench/figures.h"
 #include "bench/plan.h"
 
 namespace lanes {
-
-/** What one window showed, by name; most are per round trip. */
-using Figures = std::vector<std::pair<std::string, double>>;
 
 /** Carries out the plan; one result a window. */
 std::vector<Figures> run_traffic(const Plan &plan);
