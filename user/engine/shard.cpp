@@ -161,7 +161,7 @@ void Shard::step()
 
 bool Shard::work_left()
 {
-	return tasks_waiting_.load() ||
+	return tasks_waiting_.load() || look_.load() ||
 	       std::ranges::any_of(served_, [](const Served &s) { return s.handler->pending(); });
 }
 
@@ -259,6 +259,7 @@ void Shard::resume(Ticket ticket)
 void Shard::accept_or_stop()
 {
 	const bool room = connections_.active() < limits_.connections_max;
+	const bool look = look_.load(std::memory_order_relaxed) && look_.exchange(false);
 
 	for (uint32_t index = 0; index < accepts_.size(); index++) {
 		Accept &accept = accepts_[index];
@@ -273,10 +274,23 @@ void Shard::accept_or_stop()
 		} else if (room && !no_more && !accept.armed && now_ms_ >= accept.at_ms) {
 			accept.armed = true;
 			engine_->accept(index, accept.fd.get());
-		} else if ((!room || no_more) && accept.armed && !accept.stopping) {
+		} else if ((!room || no_more || look) && accept.armed && !accept.stopping) {
 			accept.stopping = true;
 			engine_->stop_accept(index);
 		}
+	}
+}
+
+/* This shard has no room for a connection that only its accept, now cancelled, was
+ * woken for. An accept that is armed anew takes what waits.
+ */
+void Shard::tell_others_to_look()
+{
+	for (Shard *other : shards_) {
+		if (other == this)
+			continue;
+		other->look_.store(true);
+		wake(other->config_.index);
 	}
 }
 
@@ -318,8 +332,11 @@ void Shard::accept_ended(uint32_t listener, int error)
 	accept.armed = false;
 	accept.stopping = false;
 	switch (error) {
-	case 0:
 	case ECANCELED:
+		if (connections_.active() >= limits_.connections_max && connection_waits(accept))
+			tell_others_to_look();
+		return;
+	case 0:
 	case ECONNABORTED:
 	case EINTR:
 		return;

@@ -189,6 +189,8 @@ private:
 	void turn();
 
 	void accept_or_stop();
+	bool connection_waits(const Accept &accept) const;
+	void tell_others_to_look();
 	bool over(const Accept &accept, bool room) const;
 	uint64_t to_ms(Clock::time_point time);
 	uint8_t number(const Service &service) const;
@@ -270,6 +272,8 @@ private:
 	std::deque<Report> reports_;
 
 	std::atomic<bool> sleeping_{false};
+	/* Accept must be armed anew; of any thread to set. */
+	std::atomic<bool> look_{false};
 	std::atomic<bool> tasks_waiting_{false};
 	/* Protects tasks_. */
 	std::mutex tasks_lock_;

@@ -173,6 +173,13 @@ void Shard::close(int name, Clock::time_point until)
 	}
 }
 
+bool Shard::connection_waits(const Accept &accept) const
+{
+	pollfd queue = {accept.fd.get(), POLLIN, 0};
+
+	return ::poll(&queue, 1, 0) > 0;
+}
+
 /* A close resets what is in the queue: so that has to be empty, before accept is
  * stopped and again after, right before the close. Who has no room for it waits.
  *
@@ -182,11 +189,9 @@ void Shard::close(int name, Clock::time_point until)
  */
 bool Shard::over(const Accept &accept, bool room) const
 {
-	pollfd queue = {accept.fd.get(), POLLIN, 0};
-
 	if (ending_ || (accept.left_to_others && (accept.armed || !room)))
 		return true;
-	return accept.closing && now_ms_ >= accept.close_at_ms && ::poll(&queue, 1, 0) <= 0;
+	return accept.closing && now_ms_ >= accept.close_at_ms && !connection_waits(accept);
 }
 
 uint64_t Shard::to_ms(Clock::time_point time)

@@ -203,6 +203,34 @@ TEST_P(shard, more_than_the_most_connections_wait_in_the_accept_queue)
 		EXPECT_EQ(peer.receive(1), "p");
 }
 
+TEST_P(shard, one_without_room_leaves_no_connection_that_only_it_was_woken_for)
+{
+	int listener = -1;
+	/* Who arms first is woken first. */
+	ShardRunner server(
+		GetParam(), *echo,
+		[&](ShardConfig &c) {
+			if (c.index == 0)
+				listener = c.listeners[0].fd;
+			else
+				c.listeners[0].fd = listener;
+		},
+		2);
+	std::vector<Peer> peers;
+
+	/* Its accept is stopped with the wake-ups still to be seen. */
+	server.ask([&](Shard &on) {
+		for (int i = 0; i < 10; i++) {
+			peers.emplace_back(server.port());
+			EXPECT_TRUE(peers.back().send("p"));
+		}
+		on.set_limits({.connections_max = 0});
+		return 0;
+	});
+	for (Peer &peer : peers)
+		ASSERT_EQ(peer.receive(1), "p");
+}
+
 TEST_P(shard, want_of_descriptors_only_delays)
 {
 	Features with = host_features();
