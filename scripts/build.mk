@@ -11,7 +11,7 @@ sources := $(shell find kmod) scripts/kbuild /etc/lanes-kernels
 modules := $(SERIES:%=build/%/lanes.ko)
 
 .PHONY: all modules user bpf selftests man demo-parts screenshots-parts debug unit
-.PHONY: plugins address thread fuzz
+.PHONY: plugins address address-build thread thread-build fuzz
 all: modules user bpf selftests man
 
 modules: $(modules)
@@ -55,11 +55,14 @@ unit: user bpf
 	@$(MAKE) -C bpf BUILD=$(BUILD) check
 
 # The server's tests again, in builds that watch memory and threads.
-address:
-	@$(MAKE) -C user BUILD=$(BUILD)/address SANITIZE=address,undefined CXXFLAGS='-O1 -g1' \
-		run-server
-thread:
-	@$(MAKE) -C user BUILD=$(BUILD)/thread SANITIZE=thread CXXFLAGS='-O1 -g1' run-server
+sanitizer = $(@:%-build=%)
+address address-build: flags := address,undefined
+thread thread-build: flags := thread
+sanitized = $(MAKE) -C user BUILD=$(BUILD)/$(sanitizer) SANITIZE=$(flags) CXXFLAGS='-O1 -g1'
+address thread:
+	@+$(sanitized) run-server
+address-build thread-build:
+	@+$(sanitized) $(BUILD)/$(sanitizer)/bin/unit/server
 
 # Each fuzzer for FUZZ_SECONDS; what it finds stays in build/fuzz.
 FUZZ_SECONDS ?= 600
