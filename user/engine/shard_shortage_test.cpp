@@ -206,7 +206,6 @@ TEST_P(shard, more_than_the_most_connections_wait_in_the_accept_queue)
 TEST_P(shard, one_without_room_leaves_no_connection_that_only_it_was_woken_for)
 {
 	int listener = -1;
-	/* Who arms first is woken first. */
 	ShardRunner server(
 		GetParam(), *echo,
 		[&](ShardConfig &c) {
@@ -218,7 +217,15 @@ TEST_P(shard, one_without_room_leaves_no_connection_that_only_it_was_woken_for)
 		2);
 	std::vector<Peer> peers;
 
-	/* Its accept is stopped with the wake-ups still to be seen. */
+	/* Who arms first is woken first: not the second shard. */
+	for (uint32_t most : {0, 100})
+		server.ask(
+			[most](Shard &on) {
+				on.set_limits({.connections_max = most});
+				return 0;
+			},
+			1);
+	/* The first one's accept is stopped with the wake-ups still to be seen. */
 	server.ask([&](Shard &on) {
 		for (int i = 0; i < 10; i++) {
 			peers.emplace_back(server.port());
