@@ -94,7 +94,11 @@ show() {
 	rm -f "$dir"/served*
 	trap finish EXIT
 	start_nginx
-	[[ $1 == stock ]] || "$LANES_BIN/lanectl" attach --pid "$server" --port 8080 >/dev/null
+	if [[ $1 == attached ]]; then
+		"$LANES_BIN/lanectl" attach --pid "$server" --port 8080 >/dev/null
+		# Its new workers arm their polls after the attach, so they claim lanes.
+		kill -HUP "$server"
+	fi
 	for cpu in 0 1 2 3; do
 		on "$cpu" visitor
 	done
