@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "observe.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,11 +131,16 @@ TEST(why__stolen)
 
 static void send_byte(int client, int cpu, int child)
 {
+	struct pollfd arrived = { .fd = child, .events = POLLIN };
 	char byte;
 
 	pin(cpu);
 	MUST(send(client, "x", 1, 0));
 	unpin();
+	/* What comes while a reader has the socket is the reader's to process,
+	 * on its CPU; poll takes no lock.
+	 */
+	CHECK_EQ(poll(&arrived, 1, slow_ms(5000)), 1);
 	CHECK_EQ(recv(child, &byte, 1, 0), 1);
 }
 
