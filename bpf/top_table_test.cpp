@@ -56,7 +56,10 @@ TEST(top_table, fields_that_are_new_are_ignored)
 {
 	TopSample sample;
 
-	add_lanes(sample, header + "10.0.0.1:80 1 0 5 1 10 20 30 40 1 2 0,1,2 99 more\n", 0);
+	add_lanes(sample,
+		  header.substr(0, header.size() - 1) + " new\n" +
+			  "10.0.0.1:80 1 0 5 1 10 20 30 40 1 2 0,1,2 99 more\n",
+		  0);
 	EXPECT_EQ(sample.size(), 1U);
 }
 
