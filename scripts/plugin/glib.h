@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* All that qemu-plugin.h wants of glib: names, behind pointers only. */
+/* All that qemu-plugin.h and the plugins want of glib, which QEMU has loaded. */
 #ifndef LANES_PLUGIN_GLIB_H
 #define LANES_PLUGIN_GLIB_H
 
+#include <stdint.h>
+
 typedef struct GArray GArray;
-typedef struct GByteArray GByteArray;
+typedef struct GByteArray {
+	uint8_t *data;
+	unsigned int len;
+} GByteArray;
+
+GByteArray *g_byte_array_new(void);
 
 #endif
