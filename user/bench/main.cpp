@@ -10,6 +10,8 @@
 
 #include "bench/connections.h"
 #include "bench/mark.h"
+#include "bench/ping_pong.h"
+#include "bench/short_connections.h"
 #include "bench/traffic.h"
 #include "common/cpus.h"
 
@@ -26,16 +28,35 @@ void print(const std::string &label, const Figures &figures)
 	std::putchar('\n');
 }
 
+Figures count_short_connections(const Plan &plan, const Setup &setup)
+{
+	const ShortResult result = run_short_connections({
+		.setup = setup,
+		.client_netns = plan.client_netns,
+		.server_netns = plan.server_netns,
+		.address = plan.address,
+		.client_cpus = plan.client_cpus,
+		.server_cpus = plan.server_cpus,
+		.connections = plan.connections,
+		.warmup = plan.warmup,
+	});
+
+	return {{"connections", static_cast<double>(result.accepted)},
+		{"local",
+		 static_cast<double>(result.local) / static_cast<double>(result.accepted)}};
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
 	Plan plan;
-	std::string label;
+	std::string label, setup;
 	uint32_t duration_ms = 0, pace_us = 0;
 	uint64_t loop = 0;
+	uint32_t turns = 0;
 
-	CLI::App app("Round trips of a byte, and a line of figures for each window of them.",
+	CLI::App app("Traffic over TCP, and a line of figures for each window of it.",
 		     "lanes-bench");
 	app.add_option("--label", label, "Begins the line");
 	app.add_option("--client-netns", plan.client_netns, "As ip netns names it");
@@ -71,12 +92,17 @@ int main(int argc, char **argv)
 		       "connections, one each time that has passed");
 	app.add_option("--marked-loop", loop,
 		       "Instead of traffic: windows that are loops of that many turns");
+	app.add_option("--ping-pong", turns,
+		       "Instead of traffic: windows that hand a cache line over that often");
+	app.add_option("--short", setup,
+		       "Instead of round trips: one window of short connections; the set-up")
+		->check(CLI::IsMember(setups()));
 
 	try {
 		app.parse(argc, argv);
 		plan.duration = std::chrono::milliseconds(duration_ms);
 		plan.pace = std::chrono::microseconds(pace_us);
-		if (!loop && !plan.rounds == !duration_ms)
+		if (!loop && !turns && setup.empty() && !plan.rounds == !duration_ms)
 			throw CLI::ValidationError("--rounds or --duration-ms");
 		if (pace_us && !plan.rounds)
 			throw CLI::ValidationError("--pace-us is that of --rounds");
@@ -96,12 +122,20 @@ int main(int argc, char **argv)
 				marked_loop(loop);
 			return 0;
 		}
+		if (turns) {
+			ping_pong(turns, plan.windows);
+			return 0;
+		}
 		if (plan.client_cpus.empty())
 			plan.client_cpus = allowed_cpus();
+		if (plan.server_cpus.empty() && (pace_us || !setup.empty()))
+			plan.server_cpus = allowed_cpus();
 		if (pace_us) {
-			if (plan.server_cpus.empty())
-				plan.server_cpus = allowed_cpus();
 			print(label, run_connections(plan));
+			return 0;
+		}
+		if (!setup.empty()) {
+			print(label, count_short_connections(plan, setups().at(setup)));
 			return 0;
 		}
 		for (const Figures &figures : run_traffic(plan))
