@@ -20,7 +20,10 @@
  *
  *	vcpu VCPU INSNS DIRTY_READS DIRTY_WRITES UPGRADES CLEAN
  *	site VCPU PC OBJECT DIRTY
+ *	code PC INSNS...
  *
+ * The latter tells of each translated block, by its first instruction's address,
+ * the instructions that each vCPU ran in it.
  * OBJECT is a slab cache's name, "=ADDRESS" of a line of the kernel's image,
  * "%OFFSET" of one in a per-CPU area, or "-". PC, ADDRESS and OFFSET are
  * hexadecimal. The guest has to be booted with nokaslr, and arguments tell its
@@ -65,6 +68,13 @@ struct site {
 	uint32_t dirty;
 };
 
+struct block {
+	struct block *next;
+	uint64_t pc;
+	uint32_t size;
+	uint32_t runs[];
+};
+
 struct counters {
 	uint64_t insns;
 	uint64_t slice;
@@ -77,6 +87,8 @@ static bool following, counting;
 static uint64_t begun[MAX_VCPUS], events[MAX_VCPUS][NR_EVENTS];
 static struct site *sites;
 static size_t nr_slots, nr_sites;
+/* Of all translations, since QEMU does not tell when one is gone. */
+static struct block *blocks;
 static uint64_t random_state;
 static int vcpus;
 static FILE *out;
@@ -217,6 +229,11 @@ static void end_slice(unsigned int vcpu, void *unused)
 	begin_slice(vcpu);
 }
 
+static void run_block(unsigned int vcpu, void *block)
+{
+	((struct block *)block)->runs[vcpu] += counting;
+}
+
 static void begin(unsigned int vcpu, void *unused)
 {
 	following = true;
@@ -224,6 +241,8 @@ static void begin(unsigned int vcpu, void *unused)
 	memset(events, 0, sizeof(events));
 	free(sites);
 	allocate_sites(1 << 16);
+	for (struct block *b = blocks; b; b = b->next)
+		memset(b->runs, 0, vcpus * sizeof(*b->runs));
 	for (int i = 0; i < vcpus; i++)
 		begun[i] = qemu_plugin_u64_get(insns, i);
 }
@@ -274,6 +293,20 @@ static void print_object(uint64_t line)
 		fputs(slab ? slab : "-", out);
 }
 
+static void print_block(const struct block *block)
+{
+	uint64_t all = 0;
+
+	for (int i = 0; i < vcpus; i++)
+		all += block->runs[i];
+	if (!all)
+		return;
+	fprintf(out, "code %llx", (unsigned long long)block->pc);
+	for (int i = 0; i < vcpus; i++)
+		fprintf(out, " %llu", (unsigned long long)block->runs[i] * block->size);
+	fputc('\n', out);
+}
+
 static void end(unsigned int vcpu, void *unused)
 {
 	if (!counting)
@@ -293,6 +326,8 @@ static void end(unsigned int vcpu, void *unused)
 		print_object(sites[i].line - 1);
 		fprintf(out, " %u\n", sites[i].dirty);
 	}
+	for (const struct block *b = blocks; b; b = b->next)
+		print_block(b);
 	fputc('\n', out);
 	fflush(out);
 }
@@ -315,7 +350,17 @@ static bool is_locked(const struct qemu_plugin_insn *insn)
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	const size_t size = qemu_plugin_tb_n_insns(tb);
+	struct block *block = calloc(1, sizeof(*block) + vcpus * sizeof(*block->runs));
 
+	if (!block) {
+		perror("lines: blocks");
+		exit(1);
+	}
+	block->pc = qemu_plugin_tb_vaddr(tb);
+	block->size = size;
+	block->next = blocks;
+	blocks = block;
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, QEMU_PLUGIN_CB_NO_REGS, block);
 	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, slice,
 		size);
 	qemu_plugin_register_vcpu_tb_exec_cond_cb(tb, end_slice, QEMU_PLUGIN_CB_NO_REGS,
