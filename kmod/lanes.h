@@ -156,7 +156,8 @@ struct lanes_lane {
  * @reap_ends: jiffies after which half-open handshakes are given up
  * @module_refs: how many references to the module @reap drops: the ULP's and,
  *	unless __sock_release() drops it, the ops'
- * @late: bit per CPU: its local accept queue was not empty at a tick
+ * @late: bit per CPU: at a tick its local accept queue had a connection that
+ *	had waited for a tick
  */
 struct lanes_listener {
 	struct list_head	node;

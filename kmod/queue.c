@@ -395,6 +395,19 @@ static void lanes_put_back(struct lanes_lane *lane, u32 by)
 	spin_unlock(&queue->rskq_lock);
 }
 
+/* Its first connection has been there since the last tick. */
+static bool lanes_late(struct lanes_lane *lane, unsigned long period)
+{
+	struct request_sock_queue *queue = lanes_queue(lane->sk);
+	bool late;
+
+	spin_lock(&queue->rskq_lock);
+	late = queue->rskq_accept_head &&
+	       lanes_age(queue->rskq_accept_head, lanes_clock(lane)) >= period;
+	spin_unlock(&queue->rskq_lock);
+	return late;
+}
+
 /**
  * lanes_lane_tick() - look after a local accept queue that is not empty
  * @timer: the lane's
@@ -411,6 +424,7 @@ void lanes_lane_tick(struct timer_list *timer)
 	struct lanes_listener *l = lane->listener;
 	unsigned long period = lanes_period(l), gone;
 	unsigned int moved;
+	bool late;
 
 	gone = jiffies - READ_ONCE(lane->last_tick);
 	if (gone > period + 1)
@@ -430,14 +444,11 @@ void lanes_lane_tick(struct timer_list *timer)
 	if (moved)
 		lanes_count_listener(l, LANES_MIB_SPILLED, moved);
 
-	if (lanes_queue_empty(lane->sk)) {
-		if (test_bit(lane->cpu, l->late))
-			clear_bit(lane->cpu, l->late);
-		return;
-	}
-	if (!test_bit(lane->cpu, l->late))
-		set_bit(lane->cpu, l->late);
-	mod_timer(timer, jiffies + period);
+	late = lanes_late(lane, period);
+	if (test_bit(lane->cpu, l->late) != late)
+		assign_bit(lane->cpu, l->late, late);
+	if (!lanes_queue_empty(lane->sk))
+		mod_timer(timer, jiffies + period);
 }
 
 /**
