@@ -3,7 +3,8 @@
  * The netfilter hooks of a network namespace that has attached listeners.
  *
  *	PRE_ROUTING, first	steer.c: to the flow's owner
- *	PRE_ROUTING, last	ecache.c: the established socket
+ *	PRE_ROUTING, last	ecache.c: the established socket; by the first one
+ *				at once if there is nothing between them
  *	LOCAL_IN, last		demux.c: SYN to lane
  *	LOCAL_OUT, last		consumer.c: who uses a connection, and where
  *
@@ -79,24 +80,64 @@ static bool lanes_hook_parse(struct lanes_packet *p, struct tcphdr *buffer,
 	return p->th && p->th->doff >= sizeof(*buffer) / 4;
 }
 
-enum lanes_stage { LANES_STAGE_STEER, LANES_STAGE_CACHE, LANES_STAGE_DEMUX };
+static unsigned int lanes_hook_cache(void *priv, struct sk_buff *skb,
+				     const struct nf_hook_state *state);
+
+/**
+ * lanes_hooks_alone() - is PRE_ROUTING only ours?
+ * @state: of a hook of PRE_ROUTING
+ *
+ * Then nothing changes a packet, or its way, between our hooks, and the first
+ * asks the cache, too. Where that has just changed, the answer may be of now or
+ * of before.
+ *
+ * Context: RCU read-side section.
+ */
+bool lanes_hooks_alone(const struct nf_hook_state *state)
+{
+	const struct nf_hook_entries *entries;
+
+	if (state->pf == NFPROTO_IPV6)
+		entries = rcu_dereference(state->net->nf.hooks_ipv6[NF_INET_PRE_ROUTING]);
+	else
+		entries = rcu_dereference(state->net->nf.hooks_ipv4[NF_INET_PRE_ROUTING]);
+	return entries && entries->num_hook_entries == 2 &&
+	       entries->hooks[1].hook == lanes_hook_cache;
+}
+
+static bool lanes_hook_caches(const struct lanes_lane *lane,
+			      const struct sk_buff *skb)
+{
+	return !skb->sk && rcu_access_pointer(lane->ln->cache);
+}
 
 static noinline unsigned int
-lanes_hook_do(enum lanes_stage stage, const struct lanes_lane *lane,
-	      struct sk_buff *skb, const struct nf_hook_state *state)
+lanes_hook_demux_do(const struct lanes_lane *lane, struct sk_buff *skb,
+		    const struct nf_hook_state *state)
 {
+	struct tcphdr buffer;
+	struct lanes_packet p;
+
+	return lanes_hook_parse(&p, &buffer, lane, skb, state) ?
+	       lanes_demux(&p) : NF_ACCEPT;
+}
+
+static noinline unsigned int
+lanes_hook_early(const struct lanes_lane *lane, struct sk_buff *skb,
+		 const struct nf_hook_state *state, bool steers, bool caches)
+{
+	unsigned int verdict = NF_ACCEPT;
 	struct tcphdr buffer;
 	struct lanes_packet p;
 
 	if (!lanes_hook_parse(&p, &buffer, lane, skb, state))
 		return NF_ACCEPT;
-	if (stage == LANES_STAGE_DEMUX)
-		return lanes_demux(&p);
 	p.hash = lanes_packet_hash(&p);
-	if (stage == LANES_STAGE_STEER)
-		return lanes_steer(&p, state);
-	lanes_cache_serve(&p);
-	return NF_ACCEPT;
+	if (steers)
+		verdict = lanes_steer(&p, state);
+	if (caches && verdict == NF_ACCEPT)
+		lanes_cache_serve(&p);
+	return verdict;
 }
 
 /**
@@ -113,23 +154,37 @@ unsigned int lanes_hook_steer(void *priv, struct sk_buff *skb,
 			      const struct nf_hook_state *state)
 {
 	const struct lanes_lane *lane = lanes_hook_lane(skb, state);
+	bool steers, caches;
 
-	if (!lane || READ_ONCE(lane->ln->steer) == LANES_STEER_OFF)
+	if (!lane)
 		return NF_ACCEPT;
-	return lanes_hook_do(LANES_STAGE_STEER, lane, skb, state);
+	steers = READ_ONCE(lane->ln->steer) != LANES_STEER_OFF;
+	caches = lanes_hook_caches(lane, skb) && lanes_hooks_alone(state);
+	return steers || caches ?
+	       lanes_hook_early(lane, skb, state, steers, caches) : NF_ACCEPT;
+}
+
+/**
+ * lanes_hook_serve() - ask this CPU's established cache
+ * @skb: packet
+ * @state: of a hook of PRE_ROUTING
+ *
+ * Context: BHs off, RCU read-side section.
+ */
+void lanes_hook_serve(struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct lanes_lane *lane = lanes_hook_lane(skb, state);
+
+	if (lane && lanes_hook_caches(lane, skb))
+		lanes_hook_early(lane, skb, state, false, true);
 }
 
 static unsigned int lanes_hook_cache(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
-	const struct lanes_lane *lane;
-
-	if (skb->sk)
-		return NF_ACCEPT;
-	lane = lanes_hook_lane(skb, state);
-	if (!lane || !rcu_access_pointer(lane->ln->cache))
-		return NF_ACCEPT;
-	return lanes_hook_do(LANES_STAGE_CACHE, lane, skb, state);
+	if (!skb->sk && !lanes_hooks_alone(state))
+		lanes_hook_serve(skb, state);
+	return NF_ACCEPT;
 }
 
 static unsigned int lanes_hook_demux(void *priv, struct sk_buff *skb,
@@ -141,8 +196,7 @@ static unsigned int lanes_hook_demux(void *priv, struct sk_buff *skb,
 	if (skb->sk && !lanes_demux_wants(skb->sk))
 		return NF_ACCEPT;
 	lane = lanes_hook_lane(skb, state);
-	return lane ? lanes_hook_do(LANES_STAGE_DEMUX, lane, skb, state) :
-		      NF_ACCEPT;
+	return lane ? lanes_hook_demux_do(lane, skb, state) : NF_ACCEPT;
 }
 
 static unsigned int lanes_hook_consumer(void *priv, struct sk_buff *skb,

@@ -62,6 +62,8 @@ static inline u32 lanes_request_hash(const struct request_sock *req)
 
 unsigned int lanes_hook_steer(void *priv, struct sk_buff *skb,
 			      const struct nf_hook_state *state);
+bool lanes_hooks_alone(const struct nf_hook_state *state);
+void lanes_hook_serve(struct sk_buff *skb, const struct nf_hook_state *state);
 unsigned int lanes_steer(const struct lanes_packet *p,
 			 const struct nf_hook_state *state);
 void lanes_cache_serve(const struct lanes_packet *p);

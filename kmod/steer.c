@@ -96,7 +96,10 @@ static void lanes_steer_deliver(struct sk_buff *skb)
 		nf_hook_state_init(&state, NF_INET_PRE_ROUTING,
 				   ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4, dev,
 				   NULL, NULL, net, okfn);
-		if (next < hooks->num_hook_entries)
+		/* What our hook would have done on this CPU. */
+		if (next && lanes_hooks_alone(&state))
+			lanes_hook_serve(skb, &state);
+		else if (next < hooks->num_hook_entries)
 			verdict = nf_hook_slow(skb, &state, hooks, next);
 	}
 	if (verdict == 1)
