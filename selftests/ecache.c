@@ -16,6 +16,19 @@
 #include "pair.h"
 #include "stat.h"
 
+/* Somebody else's, between our two of PRE_ROUTING. */
+static void other_hook(const char *rule, int port, int to_port)
+{
+	char command[200], filled[100];
+
+	snprintf(filled, sizeof(filled), rule, port, to_port);
+	snprintf(command, sizeof(command),
+		 "nft 'table inet other { chain c { type filter hook prerouting priority 0; %s; }; }' 2>&1",
+		 filled);
+	if (system(command))
+		SKIP("this kernel has no nftables");
+}
+
 /* One flow, from a client that moves to a consumer that does not. */
 static void ask(struct flow *f, int times)
 {
@@ -25,7 +38,7 @@ static void ask(struct flow *f, int times)
 	}
 }
 
-static void hits(enum family family)
+static void hits(enum family family, bool alone)
 {
 	struct stats before, grown;
 	struct endpoint to;
@@ -35,6 +48,8 @@ static void hits(enum family family)
 	need_cpus(2);
 	fresh_netns();
 	servers_start(listen_lanes(family, 16, &to));
+	if (!alone)
+		other_hook("tcp dport %d counter", port_of(&to), 0);
 	before = stats_read();
 	flow_open(&f, &to);
 	ask(&f, 5);
@@ -50,17 +65,56 @@ static void hits(enum family family)
 
 TEST(ecache__hits_ipv4)
 {
-	hits(V4);
+	hits(V4, true);
 }
 
 TEST(ecache__hits_ipv6)
 {
-	hits(V6);
+	hits(V6, true);
 }
 
 TEST(ecache__hits_dual)
 {
-	hits(DUAL);
+	hits(DUAL, true);
+}
+
+TEST(ecache__hits_behind_another_hook_ipv4)
+{
+	hits(V4, false);
+}
+
+TEST(ecache__hits_behind_another_hook_ipv6)
+{
+	hits(V6, false);
+}
+
+/* What another hook makes of a packet is what is looked up. */
+TEST(ecache__another_hook_comes_first)
+{
+	struct stats before, grown;
+	struct endpoint to;
+	struct flow f;
+
+	need_lanes();
+	need_cpus(2);
+	fresh_netns();
+	servers_start(listen_lanes(V4, 16, &to));
+	flow_open(&f, &to);
+	ask(&f, 20);
+	other_hook("tcp dport %d tcp dport set %d", port_of(&to), 1);
+	before = stats_read();
+	hop();
+	ASSERT(flow_tell(&f));
+	/* It came, and once more, to a port where nobody is. */
+	CHECK(WITHIN(5000, snmp("OutRsts") >= 2));
+	grown = stats_since(&before);
+	CHECK_EQ(grown.of[CACHE_HIT], 0);
+	CHECK_EQ(system("nft delete table inet other"), 0);
+	/* The client sends it again. */
+	ask(&f, 1);
+	CHECK_EQ(f.answer.wrong, 0);
+	CHECK_EQ(f.answer.received, 22);
+	flow_close(&f);
 }
 
 TEST(ecache__off)

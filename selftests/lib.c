@@ -407,11 +407,10 @@ long read_sysctl(const char *name)
 	return value;
 }
 
-/* A counter of TcpExt in this network namespace. */
-long netstat(const char *counter)
+static long find_counter(const char *path, const char *counter)
 {
 	char names[8192], values[8192];
-	FILE *f = fopen("/proc/net/netstat", "re");
+	FILE *f = fopen(path, "re");
 	long found = -1;
 
 	ASSERT(f);
@@ -428,6 +427,18 @@ long netstat(const char *counter)
 	}
 	fclose(f);
 	return found;
+}
+
+/* A counter of TcpExt in this network namespace. */
+long netstat(const char *counter)
+{
+	return find_counter("/proc/net/netstat", counter);
+}
+
+/* Likewise of Tcp. */
+long snmp(const char *counter)
+{
+	return find_counter("/proc/net/snmp", counter);
 }
 
 int time_wait_sockets(void)

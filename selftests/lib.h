@@ -108,6 +108,7 @@ int try_sysctl(const char *name, const char *value);
 long read_sysctl(const char *name);
 bool sysctl_exists(const char *name);
 long netstat(const char *counter);
+long snmp(const char *counter);
 int time_wait_sockets(void);
 
 #endif
