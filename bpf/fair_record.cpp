@@ -59,7 +59,7 @@ void FairRecord::sample(const std::vector<fair_socket> &sockets, Clock::time_poi
 			Connection{samples_ ? fair_socket{} : socket, socket, now, {}, 0});
 		Connection &c = at->second;
 
-		if (!socket.unread || read_of(socket) > read_of(c.last) || !c.last.unread)
+		if (read_of(socket) > read_of(c.last) || !c.last.unread)
 			c.stalled_since = now;
 		c.stalled =
 			std::max(c.stalled, std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -9,6 +9,9 @@
 #include "shared/flow.bpf.h"
 #include "shared/queued.bpf.h"
 
+#define TOTALS FLOW_TOTALS
+#include "shared/total.bpf.h"
+
 #define FLOWS_MAX 65536
 #define CELLS_MAX 16384
 
@@ -38,25 +41,9 @@ struct {
 } cells SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, FLOW_TOTALS);
-	__type(key, __u32);
-	__type(value, __u64);
-} totals SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
-
-/* Counters are of this CPU, but a task's may be interrupted by a softirq's. */
-static void total(__u32 which)
-{
-	__u64 *count = bpf_map_lookup_elem(&totals, &which);
-
-	if (count)
-		__sync_fetch_and_add(count, 1);
-}
 
 static void count(const struct flow *flow, __s32 data_cpu)
 {

@@ -9,6 +9,9 @@
 #include "shared/flow.bpf.h"
 #include "shared/queued.bpf.h"
 
+#define TOTALS LATENCY_TOTALS
+#include "shared/total.bpf.h"
+
 #define FLOWS_MAX  65536
 #define GROUPS_MAX 4096
 /* An unanswered SYN is repeated for that long; later it is another connection's. */
@@ -46,21 +49,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct latency_histogram);
 } empty SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LATENCY_TOTALS);
-	__type(key, __u32);
-	__type(value, __u64);
-} totals SEC(".maps");
-
-static void total(__u32 which)
-{
-	__u64 *count = bpf_map_lookup_elem(&totals, &which);
-
-	if (count)
-		__sync_fetch_and_add(count, 1);
-}
 
 static __u32 slot_of(__u64 us)
 {
