@@ -100,4 +100,4 @@ interop__memcached() {
 	done
 }
 
-run_cases
+run_cases "$@"

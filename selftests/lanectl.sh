@@ -359,4 +359,4 @@ lanectl__completion_knows_each_object() {
 			sort | xargs)" objects
 }
 
-run_cases
+run_cases "$@"

@@ -187,4 +187,4 @@ conformance() {
 		'-ERR Protocol error: invalid bulk length' 'a negative length'
 }
 
-run_cases
+run_cases "$@"

@@ -114,8 +114,16 @@ stop_servers() {
 	servers=()
 }
 
+# run_cases [GLOB]: those whose names match.
 run_cases() {
 	local name number=0 failed=0 skipped=0 status
+	local -a chosen=()
+	for name in "${cases[@]}"; do
+		# shellcheck disable=SC2053 # a pattern
+		[[ $name != ${1:-*} ]] || chosen+=("$name")
+	done
+	((${#chosen[@]})) || fail "no case's name matches '$1'"
+	cases=("${chosen[@]}")
 	echo "KTAP version 1"
 	echo "1..${#cases[@]}"
 	for name in "${cases[@]}"; do

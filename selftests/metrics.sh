@@ -98,4 +98,4 @@ metrics__misspelled_name_is_found() {
 		'lane_a lanes_b lanes_d_bucket lanes_listener_queue label_c label_e' 'not told'
 }
 
-run_cases
+run_cases "$@"

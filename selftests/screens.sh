@@ -179,4 +179,4 @@ screens__lanefair_lists_who_starves() {
 		'^#$'
 }
 
-run_cases
+run_cases "$@"

@@ -222,4 +222,4 @@ left__forwarded() {
 }
 
 mapfile -t cases < <(compgen -A function left__)
-run_cases
+run_cases "$@"

@@ -55,4 +55,4 @@ steer__nic() {
 
 cases=(steer__nic)
 enter_namespaces "$@"
-run_cases
+run_cases "$@"

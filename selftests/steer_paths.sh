@@ -118,4 +118,4 @@ steer__ipvlan() { along ipvlan; }
 steer__tap() { along tap; }
 
 mapfile -t cases < <(compgen -A function steer__)
-run_cases
+run_cases "$@"
