@@ -13,21 +13,6 @@
 namespace lanes {
 namespace {
 
-void add_one(std::atomic<uint64_t> &count)
-{
-	count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
-int incoming_cpu(const Fd &fd)
-{
-	int cpu = -1;
-	socklen_t length = sizeof(cpu);
-
-	if (getsockopt(fd.get(), SOL_SOCKET, SO_INCOMING_CPU, &cpu, &length))
-		throw_errno(errno, "SO_INCOMING_CPU");
-	return cpu;
-}
-
 void arm(io_uring &ring, int listen_fd)
 {
 	io_uring_prep_multishot_accept(io_uring_get_sqe(&ring), listen_fd, nullptr, nullptr,
@@ -36,26 +21,13 @@ void arm(io_uring &ring, int listen_fd)
 
 } // namespace
 
-void Acceptor::answer(int accepted)
-{
-	const Fd fd(accepted);
-	char message[message_size];
-
-	add_one(accepted_.all);
-	if (incoming_cpu(fd) == cpu_)
-		add_one(accepted_.local);
-	if (recv(fd.get(), message, sizeof(message), MSG_WAITALL) != sizeof(message) ||
-	    send(fd.get(), message, sizeof(message), MSG_NOSIGNAL) != sizeof(message))
-		throw_errno(errno, "a request");
-}
-
 /* Another worker may have been faster. */
 void Acceptor::take_one()
 {
 	const int fd = accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
 
 	if (fd >= 0)
-		answer(fd);
+		answer_(Fd(fd));
 	else if (errno != EAGAIN)
 		throw_errno(errno, "accept");
 }
@@ -99,7 +71,7 @@ void Acceptor::wait_uring()
 			io_uring_cqe_seen(&ring, cqe);
 			if (fd < 0)
 				throw_errno(-fd, "accept of io_uring");
-			answer(fd);
+			answer_(Fd(fd));
 			if (!more)
 				arm(ring, listen_fd_);
 		}

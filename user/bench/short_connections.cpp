@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/short_connections.h"
 
+#include <atomic>
 #include <chrono>
-#include <exception>
 #include <format>
-#include <new>
 #include <span>
 #include <thread>
-#include <utility>
 
 #include <cerrno>
-#include <csignal>
-#include <cstdio>
 
 #include <pthread.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "bench/acceptor.h"
 #include "bench/mark.h"
 #include "bench/netns.h"
+#include "bench/process.h"
 #include "common/cpus.h"
 #include "common/error.h"
 
@@ -31,85 +25,55 @@ using namespace std::chrono_literals;
 
 constexpr size_t workers_max = 64;
 
+/* Written by one process: a cache line of its own. */
+struct alignas(64) Accepted {
+	std::atomic<uint64_t> all{0};
+	/* Where the CPU of the last packet is the worker's. */
+	std::atomic<uint64_t> local{0};
+};
+
 /* What the processes have in common. */
 struct Shared {
+	explicit Shared(size_t processes)
+	{
+		pthread_barrierattr_t attributes;
+
+		pthread_barrierattr_init(&attributes);
+		pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+		pthread_barrier_init(&clients, &attributes, static_cast<unsigned>(processes));
+	}
+
 	pthread_barrier_t clients;
 	ShortResult result;
 	Accepted accepted[workers_max];
 };
 
-class SharedMemory {
-public:
-	SharedMemory(const SharedMemory &) = delete;
-	SharedMemory &operator=(const SharedMemory &) = delete;
-	explicit SharedMemory(size_t clients)
-	{
-		void *memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		pthread_barrierattr_t attributes;
+void add_one(std::atomic<uint64_t> &count)
+{
+	count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
 
-		if (memory == MAP_FAILED)
-			throw_errno(errno, "mmap");
-		shared_ = new (memory) Shared;
-		pthread_barrierattr_init(&attributes);
-		pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-		pthread_barrier_init(&shared_->clients, &attributes,
-				     static_cast<unsigned>(clients));
-	}
-	~SharedMemory() { munmap(shared_, sizeof(Shared)); }
+int incoming_cpu(const Fd &fd)
+{
+	int cpu = -1;
+	socklen_t length = sizeof(cpu);
 
-	Shared &get() { return *shared_; }
+	if (getsockopt(fd.get(), SOL_SOCKET, SO_INCOMING_CPU, &cpu, &length))
+		throw_errno(errno, "SO_INCOMING_CPU");
+	return cpu;
+}
 
-private:
-	Shared *shared_;
-};
+void answer(const Fd &fd, int cpu, Accepted &accepted)
+{
+	char message[message_size];
 
-/* A child that ends with its owner. */
-class Process {
-public:
-	template <typename Body> explicit Process(Body body) : pid_(fork())
-	{
-		if (pid_ < 0)
-			throw_errno(errno, "fork");
-		if (pid_)
-			return;
-		try {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			body();
-			_exit(0);
-		} catch (const std::exception &error) {
-			std::fprintf(stderr, "lanes-bench: %s\n", error.what());
-			_exit(1);
-		}
-	}
-	Process(Process &&other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
-	~Process()
-	{
-		if (pid_ < 0)
-			return;
-		kill(pid_, SIGKILL);
-		waitpid(pid_, nullptr, 0);
-	}
-
-	bool alive()
-	{
-		if (!waitpid(pid_, nullptr, WNOHANG))
-			return true;
-		pid_ = -1;
-		return false;
-	}
-	void finish()
-	{
-		int status = -1;
-
-		waitpid(std::exchange(pid_, -1), &status, 0);
-		if (status)
-			throw std::runtime_error("a client failed");
-	}
-
-private:
-	pid_t pid_;
-};
+	add_one(accepted.all);
+	if (incoming_cpu(fd) == cpu)
+		add_one(accepted.local);
+	if (recv(fd.get(), message, sizeof(message), MSG_WAITALL) != sizeof(message) ||
+	    send(fd.get(), message, sizeof(message), MSG_NOSIGNAL) != sizeof(message))
+		throw_errno(errno, "a request");
+}
 
 void connect_once(const Endpoint &target)
 {
@@ -168,7 +132,7 @@ void run_client(const ShortPlan &plan, size_t index, const Endpoint &target, Sha
 
 ShortResult run_short_connections(const ShortPlan &plan)
 {
-	SharedMemory memory(plan.client_cpus.size());
+	SharedMemory<Shared> memory(plan.client_cpus.size());
 	Shared &shared = memory.get();
 	std::vector<Process> workers, clients;
 
@@ -181,8 +145,11 @@ ShortResult run_short_connections(const ShortPlan &plan)
 
 	for (size_t i = 0; i < plan.server_cpus.size(); i++)
 		workers.emplace_back([&, i] {
-			Acceptor(listeners.of_worker(i), plan.setup.accept, plan.server_cpus[i],
-				 shared.accepted[i])
+			const int cpu = plan.server_cpus[i];
+			Accepted &accepted = shared.accepted[i];
+
+			Acceptor(listeners.of_worker(i), plan.setup.accept, cpu,
+				 [&, cpu](const Fd &fd) { answer(fd, cpu, accepted); })
 				.run();
 		});
 	/* Until all wait: one that does not yet has no lane. */

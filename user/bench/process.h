@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef LANES_BENCH_PROCESS_H
+#define LANES_BENCH_PROCESS_H
+
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/error.h"
+
+namespace lanes {
+
+/** A child that ends with its owner. */
+class Process {
+public:
+	template <typename Body> explicit Process(Body body) : pid_(fork())
+	{
+		if (pid_ < 0)
+			throw_errno(errno, "fork");
+		if (pid_)
+			return;
+		try {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			body();
+			_exit(0);
+		} catch (const std::exception &error) {
+			std::fprintf(stderr, "lanes-bench: %s\n", error.what());
+			_exit(1);
+		}
+	}
+	Process(Process &&other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+	~Process()
+	{
+		if (pid_ < 0)
+			return;
+		kill(pid_, SIGKILL);
+		waitpid(pid_, nullptr, 0);
+	}
+
+	bool alive()
+	{
+		if (!waitpid(pid_, nullptr, WNOHANG))
+			return true;
+		pid_ = -1;
+		return false;
+	}
+	void signal(int number) const
+	{
+		if (kill(pid_, number))
+			throw_errno(errno, "kill");
+	}
+	void finish()
+	{
+		int status = -1;
+
+		waitpid(std::exchange(pid_, -1), &status, 0);
+		if (status)
+			throw std::runtime_error("a client failed");
+	}
+
+private:
+	pid_t pid_;
+};
+
+/** What processes have in common: made before they are. */
+template <typename Content> class SharedMemory {
+public:
+	SharedMemory(const SharedMemory &) = delete;
+	SharedMemory &operator=(const SharedMemory &) = delete;
+	template <typename... Arguments> explicit SharedMemory(Arguments &&...arguments)
+	{
+		void *memory = mmap(nullptr, sizeof(Content), PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		if (memory == MAP_FAILED)
+			throw_errno(errno, "mmap");
+		content_ = new (memory) Content(std::forward<Arguments>(arguments)...);
+	}
+	~SharedMemory() { munmap(content_, sizeof(Content)); }
+
+	Content &get() { return *content_; }
+
+private:
+	Content *content_;
+};
+
+} // namespace lanes
+
+#endif
