@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/connections.h"
+#include "bench/latency.h"
 #include "bench/mark.h"
 #include "bench/ping_pong.h"
 #include "bench/short_connections.h"
@@ -46,12 +47,25 @@ Figures count_short_connections(const Plan &plan, const Setup &setup)
 		 static_cast<double>(result.local) / static_cast<double>(result.accepted)}};
 }
 
+Figures time_requests(const Plan &plan, LatencyPlan latency, const std::string &setup)
+{
+	latency.setup = setups().at(setup);
+	latency.address = plan.address;
+	latency.client_cpus = plan.client_cpus;
+	latency.server_cpus = plan.server_cpus;
+	latency.pace = plan.pace;
+	latency.requests = plan.connections;
+	latency.warmup = plan.warmup;
+	return measure_latency(latency);
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
 	Plan plan;
-	std::string label, setup;
+	LatencyPlan latency;
+	std::string label, setup, latency_setup;
 	uint32_t duration_ms = 0, pace_us = 0;
 	uint64_t loop = 0;
 	uint32_t turns = 0;
@@ -97,14 +111,24 @@ int main(int argc, char **argv)
 	app.add_option("--short", setup,
 		       "Instead of round trips: one window of short connections; the set-up")
 		->check(CLI::IsMember(setups()));
+	app.add_option("--latency", latency_setup,
+		       "Instead of round trips: how long requests take that are due at a pace; "
+		       "the set-up")
+		->check(CLI::IsMember(setups()));
+	app.add_option("--trouble", latency.trouble, "What goes wrong meanwhile")
+		->transform(CLI::CheckedTransformer(troubles()));
+	app.add_option("--seed", latency.seed, "Of the moments when requests are due");
 
 	try {
 		app.parse(argc, argv);
 		plan.duration = std::chrono::milliseconds(duration_ms);
 		plan.pace = std::chrono::microseconds(pace_us);
-		if (!loop && !turns && setup.empty() && !plan.rounds == !duration_ms)
+		if (!loop && !turns && setup.empty() && latency_setup.empty() &&
+		    !plan.rounds == !duration_ms)
 			throw CLI::ValidationError("--rounds or --duration-ms");
-		if (pace_us && !plan.rounds)
+		if (!pace_us && !latency_setup.empty())
+			throw CLI::ValidationError("--latency wants --pace-us");
+		if (pace_us && !plan.rounds && latency_setup.empty())
 			throw CLI::ValidationError("--pace-us is that of --rounds");
 		if (plan.rounds && plan.clients > 1)
 			throw CLI::ValidationError("--rounds are those of one client");
@@ -130,6 +154,10 @@ int main(int argc, char **argv)
 			plan.client_cpus = allowed_cpus();
 		if (plan.server_cpus.empty() && (pace_us || !setup.empty()))
 			plan.server_cpus = allowed_cpus();
+		if (!latency_setup.empty()) {
+			print(label, time_requests(plan, latency, latency_setup));
+			return 0;
+		}
 		if (pace_us) {
 			print(label, run_connections(plan));
 			return 0;

@@ -83,4 +83,11 @@ Listeners::Listeners(Setup setup, const std::string &address, const std::vector<
 		choose_by_cpu(fds_.front());
 }
 
+void Listeners::keep_only(size_t worker)
+{
+	for (Fd &fd : fds_)
+		if (fd.get() != of_worker(worker))
+			fd.reset();
+}
+
 } // namespace lanes

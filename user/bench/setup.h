@@ -51,6 +51,9 @@ public:
 	Listeners(Setup setup, const std::string &address, const std::vector<int> &cpus);
 
 	int of_worker(size_t worker) const { return fds_[worker < fds_.size() ? worker : 0].get(); }
+	/** Closes all but this worker's, so that each has one owner only. */
+	void keep_only(size_t worker);
+	void close() { fds_.clear(); }
 	Endpoint where() const { return Endpoint::of_socket(fds_.front().get()); }
 
 private:
