@@ -12,9 +12,8 @@
  *	clean		takes a line that is modified nowhere into its cache
  *
  * Lines are followed from the first mark on, counted between two marks. The
- * vCPUs take turns after about SLICE instructions, of random length from seed=N:
- * by itself QEMU would let each one run until it sleeps or a timer is due, and
- * hardly any line would be fought for.
+ * vCPUs take short turns, of random length from seed=N, see slice.h: else hardly
+ * any line would be fought for.
  *
  * For each window the file out=PATH gets, and an empty line after these:
  *
@@ -33,16 +32,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "window.h"
+#include "slice.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 #define LINE_SHIFT	6
 #define PAGE_SHIFT	12
 #define MEMORY		(4ULL << 30)
-#define SLICE		2000
-/* The turn is over at this count, which begins below it. */
-#define SLICE_END	(1ULL << 32)
 
 /* Without address space randomisation. */
 #define KERNEL_TEXT	0xffffffff80000000ULL
@@ -75,13 +71,8 @@ struct block {
 	uint32_t runs[];
 };
 
-struct counters {
-	uint64_t insns;
-	uint64_t slice;
-};
-
 static struct qemu_plugin_scoreboard *board;
-static qemu_plugin_u64 insns, slice;
+static qemu_plugin_u64 insns;
 static struct line *lines;
 static bool following, counting;
 static uint64_t begun[MAX_VCPUS], events[MAX_VCPUS][NR_EVENTS];
@@ -89,7 +80,7 @@ static struct site *sites;
 static size_t nr_slots, nr_sites;
 /* Of all translations, since QEMU does not tell when one is gone. */
 static struct block *blocks;
-static uint64_t random_state;
+static uint64_t seed;
 static int vcpus;
 static FILE *out;
 static struct {
@@ -99,7 +90,6 @@ static struct {
 	uint64_t image_end, pcpu_base_addr, pcpu_unit_size;
 } layout;
 static GByteArray *bytes;
-static void (*exit_cpu)(void *cpu);
 
 static struct site *slot_of(uint64_t pc, uint64_t line, uint32_t vcpu)
 {
@@ -201,32 +191,6 @@ static void access_memory(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_
 	/* Of a second page the address is not known; that is rare. */
 	if (last >> LINE_SHIFT != first >> LINE_SHIFT && last >> PAGE_SHIFT == first >> PAGE_SHIFT)
 		touch(vcpu, last >> LINE_SHIFT, store, (uint64_t)pc);
-}
-
-static uint64_t next_random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-/* The first numbers of a small seed are small. */
-static void seed_random(void)
-{
-	for (int i = 0; i < 64; i++)
-		next_random();
-}
-
-static void begin_slice(unsigned int vcpu)
-{
-	qemu_plugin_u64_set(slice, vcpu, SLICE_END - SLICE / 2 - next_random() % SLICE);
-}
-
-static void end_slice(unsigned int vcpu, void *unused)
-{
-	exit_cpu(get_cpu(vcpu));
-	begin_slice(vcpu);
 }
 
 static void run_block(unsigned int vcpu, void *block)
@@ -361,10 +325,7 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	block->next = blocks;
 	blocks = block;
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, QEMU_PLUGIN_CB_NO_REGS, block);
-	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, QEMU_PLUGIN_INLINE_ADD_U64, slice,
-		size);
-	qemu_plugin_register_vcpu_tb_exec_cond_cb(tb, end_slice, QEMU_PLUGIN_CB_NO_REGS,
-		QEMU_PLUGIN_COND_GE, slice, SLICE_END, NULL);
+	count_slice(tb, size);
 	for (size_t i = 0; i < size; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 
@@ -378,19 +339,13 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	}
 }
 
-static void init_vcpu(qemu_plugin_id_t id, unsigned int vcpu)
-{
-	make_parallel(id, vcpu);
-	begin_slice(vcpu);
-}
-
 static bool parse(int argc, char **argv)
 {
 	const struct {
 		const char *name;
 		uint64_t *value;
 	} numbers[] = {
-		{ "seed=", &random_state },
+		{ "seed=", &seed },
 		{ "page_type=", &layout.page_type },
 		{ "type_slab=", &layout.type_slab },
 		{ "slab_cache=", &layout.slab_cache },
@@ -434,8 +389,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 			MAX_VCPUS);
 		return -1;
 	}
-	exit_cpu = (void (*)(void *))qemu_function("cpu_exit");
-	if (!exit_cpu || !find_parallel())
+	if (!find_slices(seed))
 		return -1;
 	lines = mmap(NULL, (MEMORY >> LINE_SHIFT) * sizeof(*lines), PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -443,13 +397,11 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 		perror("lines: mmap");
 		return -1;
 	}
-	seed_random();
 	vcpus = info->system.max_vcpus;
 	bytes = g_byte_array_new();
-	board = qemu_plugin_scoreboard_new(sizeof(struct counters));
-	insns = qemu_plugin_scoreboard_u64_in_struct(board, struct counters, insns);
-	slice = qemu_plugin_scoreboard_u64_in_struct(board, struct counters, slice);
-	qemu_plugin_register_vcpu_init_cb(id, init_vcpu);
+	board = qemu_plugin_scoreboard_new(sizeof(uint64_t));
+	insns = qemu_plugin_scoreboard_u64(board);
+	qemu_plugin_register_vcpu_init_cb(id, make_turns);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
 	return 0;
 }
