@@ -128,6 +128,9 @@ int main(int argc, char **argv)
 			throw CLI::ValidationError("--rounds or --duration-ms");
 		if (!pace_us && !latency_setup.empty())
 			throw CLI::ValidationError("--latency wants --pace-us");
+		if (!latency_setup.empty() &&
+		    setups().at(latency_setup).accept == Accept::uring_direct)
+			throw CLI::ValidationError("--latency: a set-up of --short only");
 		if (pace_us && !plan.rounds && latency_setup.empty())
 			throw CLI::ValidationError("--pace-us is that of --rounds");
 		if (plan.rounds && plan.clients > 1)

@@ -63,6 +63,7 @@ const std::map<std::string, Setup> &setups()
 		{"lanes-block", {Sharing::lanes, Accept::block}},
 		{"lanes-epoll", {Sharing::lanes, Accept::epoll}},
 		{"lanes-uring", {Sharing::lanes, Accept::uring}},
+		{"lanes-uring-direct", {Sharing::lanes, Accept::uring_direct}},
 	};
 
 	return all;

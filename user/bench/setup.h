@@ -34,6 +34,8 @@ enum class Accept {
 	exclusive,
 	/** A multishot accept of io_uring. */
 	uring,
+	/** Likewise into direct descriptors, and all else by io_uring, too. */
+	uring_direct,
 };
 
 struct Setup {

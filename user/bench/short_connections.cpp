@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/short_connections.h"
 
-#include <atomic>
 #include <chrono>
 #include <format>
 #include <span>
@@ -11,7 +10,9 @@
 
 #include <pthread.h>
 
+#include "bench/accepted.h"
 #include "bench/acceptor.h"
+#include "bench/direct_acceptor.h"
 #include "bench/mark.h"
 #include "bench/netns.h"
 #include "bench/process.h"
@@ -24,13 +25,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t workers_max = 64;
-
-/* Written by one process: a cache line of its own. */
-struct alignas(64) Accepted {
-	std::atomic<uint64_t> all{0};
-	/* Where the CPU of the last packet is the worker's. */
-	std::atomic<uint64_t> local{0};
-};
 
 /* What the processes have in common. */
 struct Shared {
@@ -48,11 +42,6 @@ struct Shared {
 	Accepted accepted[workers_max];
 };
 
-void add_one(std::atomic<uint64_t> &count)
-{
-	count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 int incoming_cpu(const Fd &fd)
 {
 	int cpu = -1;
@@ -67,9 +56,7 @@ void answer(const Fd &fd, int cpu, Accepted &accepted)
 {
 	char message[message_size];
 
-	add_one(accepted.all);
-	if (incoming_cpu(fd) == cpu)
-		add_one(accepted.local);
+	accepted.add(incoming_cpu(fd) == cpu);
 	if (recv(fd.get(), message, sizeof(message), MSG_WAITALL) != sizeof(message) ||
 	    send(fd.get(), message, sizeof(message), MSG_NOSIGNAL) != sizeof(message))
 		throw_errno(errno, "a request");
@@ -101,10 +88,24 @@ ShortResult sum(std::span<const Accepted> all)
 	return sum;
 }
 
+/* A worker may count a connection after its client has seen its end. */
+ShortResult sum_of(std::span<const Accepted> all, uint64_t expected)
+{
+	ShortResult result = sum(all);
+
+	for (int tries = 0; result.accepted < expected && tries < 1000; tries++) {
+		std::this_thread::sleep_for(1ms);
+		result = sum(all);
+	}
+	return result;
+}
+
 /* The first client's window holds those of all. */
 void run_client(const ShortPlan &plan, size_t index, const Endpoint &target, Shared &shared)
 {
 	const auto meet = [&] { pthread_barrier_wait(&shared.clients); };
+	const uint64_t warmup = uint64_t{plan.warmup} * plan.client_cpus.size();
+	const uint64_t counted = uint64_t{plan.connections} * plan.client_cpus.size();
 	ShortResult before;
 
 	pin_to_cpu(plan.client_cpus[index]);
@@ -112,7 +113,7 @@ void run_client(const ShortPlan &plan, size_t index, const Endpoint &target, Sha
 		connect_once(target);
 	meet();
 	if (!index) {
-		before = sum(shared.accepted);
+		before = sum_of(shared.accepted, warmup);
 		mark_begin();
 	}
 	meet();
@@ -121,7 +122,7 @@ void run_client(const ShortPlan &plan, size_t index, const Endpoint &target, Sha
 	meet();
 	if (!index) {
 		mark_end();
-		const ShortResult after = sum(shared.accepted);
+		const ShortResult after = sum_of(shared.accepted, warmup + counted);
 
 		shared.result.accepted = after.accepted - before.accepted;
 		shared.result.local = after.local - before.local;
@@ -148,6 +149,8 @@ ShortResult run_short_connections(const ShortPlan &plan)
 			const int cpu = plan.server_cpus[i];
 			Accepted &accepted = shared.accepted[i];
 
+			if (plan.setup.accept == Accept::uring_direct)
+				DirectAcceptor(listeners.of_worker(i), cpu, accepted).run();
 			Acceptor(listeners.of_worker(i), plan.setup.accept, cpu,
 				 [&, cpu](const Fd &fd) { answer(fd, cpu, accepted); })
 				.run();

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#ifndef LANES_BENCH_ACCEPTED_H
+#define LANES_BENCH_ACCEPTED_H
+
+#include <atomic>
+
+#include <cstdint>
+
+namespace lanes {
+
+/** A worker's connections: in memory that is shared, written by one process, a
+ *  cache line of its own.
+ */
+struct alignas(64) Accepted {
+	std::atomic<uint64_t> all{0};
+	/** Where the CPU of the last packet is the worker's. */
+	std::atomic<uint64_t> local{0};
+
+	void add(bool is_local)
+	{
+		if (is_local)
+			add_one(local);
+		add_one(all);
+	}
+
+private:
+	static void add_one(std::atomic<uint64_t> &count)
+	{
+		count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+	}
+};
+
+} // namespace lanes
+
+#endif
