@@ -18,11 +18,14 @@
  * For each window the file out=PATH gets, and an empty line after these:
  *
  *	vcpu VCPU INSNS DIRTY_READS DIRTY_WRITES UPGRADES CLEAN
- *	site VCPU PC OBJECT DIRTY
+ *	call CALL PARENT PC
+ *	site VCPU PC OBJECT DIRTY UPGRADES TASK CALL
  *	code PC INSNS...
  *
- * The latter tells of each translated block, by its first instruction's address,
- * the instructions that each vCPU ran in it.
+ * CALL numbers a call instruction that a site was reached by, PARENT is the one
+ * that this was reached by, 0 is none. TASK is the name of the vCPU's task, also
+ * of one that an interrupt stopped. The last one tells of each translated block, by
+ * its first instruction's address, the instructions that each vCPU ran in it.
  * OBJECT is a slab cache's name, "=ADDRESS" of a line of the kernel's image,
  * "%OFFSET" of one in a per-CPU area, or "-". PC, ADDRESS and OFFSET are
  * hexadecimal. The guest has to be booted with nokaslr, and arguments tell its
@@ -32,6 +35,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "calls.h"
+#include "sites.h"
 #include "slice.h"
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
@@ -47,6 +52,9 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 #define VMEMMAP		0xffffea0000000000ULL
 #define STRUCT_PAGE	64
 #define COMPOUND_HEAD	8
+#define KERNEL_SPACE	(1ULL << 63)
+
+#define TASK_NAME	16
 
 enum event { DIRTY_READ, DIRTY_WRITE, UPGRADE, CLEAN, NR_EVENTS };
 
@@ -54,14 +62,6 @@ struct line {
 	uint64_t sharers;
 	/* 1 + the vCPU that has it modified, or 0. */
 	uint8_t owner;
-};
-
-struct site {
-	uint64_t pc;
-	/* + 1, so that 0 is an empty slot. */
-	uint64_t line;
-	uint32_t vcpu;
-	uint32_t dirty;
 };
 
 struct block {
@@ -76,78 +76,74 @@ static qemu_plugin_u64 insns;
 static struct line *lines;
 static bool following, counting;
 static uint64_t begun[MAX_VCPUS], events[MAX_VCPUS][NR_EVENTS];
-static struct site *sites;
-static size_t nr_slots, nr_sites;
 /* Of all translations, since QEMU does not tell when one is gone. */
 static struct block *blocks;
 static uint64_t seed;
 static int vcpus;
+/* All that find no place are the last one. */
+static char tasks[TASKS_MAX][TASK_NAME];
+static int nr_tasks;
 static FILE *out;
 static struct {
 	/* Offsets in struct page, slab and kmem_cache, and PGTY_slab. */
 	uint64_t page_type, type_slab, slab_cache, name;
 	/* Addresses of _end, and of variables. */
 	uint64_t image_end, pcpu_base_addr, pcpu_unit_size;
+	/* Offsets in a per-CPU area, and in struct task_struct. */
+	uint64_t current_task, comm;
 } layout;
 static GByteArray *bytes;
 
-static struct site *slot_of(uint64_t pc, uint64_t line, uint32_t vcpu)
+/* Of the guest's kernel; 0 if it cannot be read. */
+static uint64_t read_guest(uint64_t address, size_t size)
 {
-	uint64_t hash = (pc * 31 + line) * 64 + vcpu;
-	struct site *site;
+	uint64_t value = 0;
 
-	hash *= 0x9e3779b97f4a7c15ULL;
-	for (size_t i = hash >> 32;; i++) {
-		site = &sites[i & (nr_slots - 1)];
-		if (!site->line || (site->pc == pc && site->line == line && site->vcpu == vcpu))
-			return site;
-	}
+	if (qemu_plugin_read_memory_vaddr(address, bytes, size))
+		memcpy(&value, bytes->data, size);
+	return value;
 }
 
-static void allocate_sites(size_t slots)
+static uint8_t current_task(unsigned int vcpu)
 {
-	nr_slots = slots;
-	nr_sites = 0;
-	sites = calloc(nr_slots, sizeof(*sites));
-	if (!sites) {
-		perror("lines: sites");
-		exit(1);
-	}
+	const uint64_t area = read_guest(layout.pcpu_base_addr, 8) +
+			      read_guest(layout.pcpu_unit_size, 4) * vcpu;
+	const uint64_t task = read_guest(area + layout.current_task, 8);
+	char name[TASK_NAME] = "";
+
+	if (qemu_plugin_read_memory_vaddr(task + layout.comm, bytes, sizeof(name) - 1))
+		memcpy(name, bytes->data, sizeof(name) - 1);
+	for (int i = 0; i < nr_tasks; i++)
+		if (!strcmp(tasks[i], name))
+			return i;
+	if (nr_tasks == TASKS_MAX)
+		return TASKS_MAX - 1;
+	strcpy(tasks[nr_tasks], nr_tasks < TASKS_MAX - 1 ? name : "others");
+	return nr_tasks++;
 }
 
-static void grow_sites(void)
+static struct site *current_site(unsigned int vcpu, uint64_t line, uint64_t pc)
 {
-	struct site *old = sites;
-	size_t nr = nr_slots;
+	const struct site key = {
+		.pc = pc,
+		.line = line + 1,
+		.call = pc >= KERNEL_SPACE ? who_called(vcpu) : 0,
+		.vcpu = vcpu,
+		.task = current_task(vcpu),
+	};
 
-	allocate_sites(2 * nr);
-	for (size_t i = 0; i < nr; i++) {
-		if (!old[i].line)
-			continue;
-		*slot_of(old[i].pc, old[i].line, old[i].vcpu) = old[i];
-		nr_sites++;
-	}
-	free(old);
+	return site_of(&key);
 }
 
 static void count(unsigned int vcpu, enum event event, uint64_t line, uint64_t pc)
 {
-	struct site *site;
-
 	if (!counting)
 		return;
 	events[vcpu][event]++;
-	if (event != DIRTY_READ && event != DIRTY_WRITE)
-		return;
-	site = slot_of(pc, line + 1, vcpu);
-	if (!site->line) {
-		*site = (struct site){ .pc = pc, .line = line + 1, .vcpu = vcpu };
-		if (++nr_sites > nr_slots / 2) {
-			grow_sites();
-			site = slot_of(pc, line + 1, vcpu);
-		}
-	}
-	site->dirty++;
+	if (event == UPGRADE)
+		current_site(vcpu, line, pc)->upgrades++;
+	else if (event != CLEAN)
+		current_site(vcpu, line, pc)->dirty++;
 }
 
 static void touch(unsigned int vcpu, uint64_t number, bool store, uint64_t pc)
@@ -193,6 +189,14 @@ static void access_memory(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_
 		touch(vcpu, last >> LINE_SHIFT, store, (uint64_t)pc);
 }
 
+static void access_of_call(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t address,
+			   void *pc)
+{
+	access_memory(vcpu, info, address, pc);
+	if (following)
+		follow_call(vcpu, address, qemu_plugin_mem_is_store(info), (uint64_t)pc);
+}
+
 static void run_block(unsigned int vcpu, void *block)
 {
 	((struct block *)block)->runs[vcpu] += counting;
@@ -203,22 +207,12 @@ static void begin(unsigned int vcpu, void *unused)
 	following = true;
 	counting = true;
 	memset(events, 0, sizeof(events));
-	free(sites);
-	allocate_sites(1 << 16);
+	forget_sites();
+	forget_callers();
 	for (struct block *b = blocks; b; b = b->next)
 		memset(b->runs, 0, vcpus * sizeof(*b->runs));
 	for (int i = 0; i < vcpus; i++)
 		begun[i] = qemu_plugin_u64_get(insns, i);
-}
-
-/* Of the guest's kernel; 0 if it cannot be read. */
-static uint64_t read_guest(uint64_t address, size_t size)
-{
-	uint64_t value = 0;
-
-	if (qemu_plugin_read_memory_vaddr(address, bytes, size))
-		memcpy(&value, bytes->data, size);
-	return value;
 }
 
 /* The cache's name if the page is one of slab objects. */
@@ -257,6 +251,19 @@ static void print_object(uint64_t line)
 		fputs(slab ? slab : "-", out);
 }
 
+static void print_site(const struct site *site)
+{
+	const char *name = tasks[site->task];
+
+	fprintf(out, "site %u %llx ", site->vcpu, (unsigned long long)site->pc);
+	print_object(site->line - 1);
+	fprintf(out, " %u %u ", site->dirty, site->upgrades);
+	/* A space would end the field. */
+	for (const char *c = *name ? name : "-"; *c; c++)
+		fputc(*c > ' ' ? *c : '_', out);
+	fprintf(out, " %u\n", site->call);
+}
+
 static void print_block(const struct block *block)
 {
 	uint64_t all = 0;
@@ -283,13 +290,12 @@ static void end(unsigned int vcpu, void *unused)
 			fprintf(out, " %llu", (unsigned long long)events[i][event]);
 		fputc('\n', out);
 	}
-	for (size_t i = 0; i < nr_slots; i++) {
-		if (!sites[i].line)
-			continue;
-		fprintf(out, "site %u %llx ", sites[i].vcpu, (unsigned long long)sites[i].pc);
-		print_object(sites[i].line - 1);
-		fprintf(out, " %u\n", sites[i].dirty);
-	}
+	for (uint32_t i = 1; i < nr_callers; i++)
+		fprintf(out, "call %u %u %llx\n", i, callers[i].parent,
+			(unsigned long long)callers[i].pc);
+	for (size_t i = 0; i < nr_slots; i++)
+		if (sites[i].line)
+			print_site(&sites[i]);
 	for (const struct block *b = blocks; b; b = b->next)
 		print_block(b);
 	fputc('\n', out);
@@ -301,13 +307,11 @@ static bool is_locked(const struct qemu_plugin_insn *insn)
 {
 	uint8_t code[16];
 	const size_t size = qemu_plugin_insn_data(insn, code, sizeof(code));
-	size_t i = 0;
+	bool locked;
+	const size_t i = opcode_of(code, size, &locked);
 
-	while (i < size && memchr("\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65\x66\x67", code[i], 11))
-		if (code[i++] == 0xf0)
-			return true;
-	if (i < size && (code[i] & 0xf0) == 0x40)
-		i++;
+	if (locked)
+		return true;
 	return i + 1 < size && (code[i] & 0xfe) == 0x86 && code[i + 1] < 0xc0;
 }
 
@@ -328,14 +332,16 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	count_slice(tb, size);
 	for (size_t i = 0; i < size; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		const uint64_t pc = qemu_plugin_insn_vaddr(insn);
 
 		watch_marks(insn, begin, end);
 		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn,
 			QEMU_PLUGIN_INLINE_ADD_U64, insns, 1);
 		/* QEMU tells of a locked one's load, too. */
-		qemu_plugin_register_vcpu_mem_cb(insn, access_memory, QEMU_PLUGIN_CB_NO_REGS,
-			is_locked(insn) ? QEMU_PLUGIN_MEM_W : QEMU_PLUGIN_MEM_RW,
-			(void *)qemu_plugin_insn_vaddr(insn));
+		qemu_plugin_register_vcpu_mem_cb(insn,
+			pc >= KERNEL_SPACE && is_call_or_ret(insn) ? access_of_call : access_memory,
+			QEMU_PLUGIN_CB_NO_REGS,
+			is_locked(insn) ? QEMU_PLUGIN_MEM_W : QEMU_PLUGIN_MEM_RW, (void *)pc);
 	}
 }
 
@@ -353,6 +359,8 @@ static bool parse(int argc, char **argv)
 		{ "_end=", &layout.image_end },
 		{ "pcpu_base_addr=", &layout.pcpu_base_addr },
 		{ "pcpu_unit_size=", &layout.pcpu_unit_size },
+		{ "current_task=", &layout.current_task },
+		{ "comm=", &layout.comm },
 	};
 
 	for (int i = 0; i < argc; i++) {

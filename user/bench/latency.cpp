@@ -86,7 +86,7 @@ Latency::Latency(const LatencyPlan &plan)
 void Latency::start_workers()
 {
 	for (size_t i = 0; i < plan_.server_cpus.size(); i++)
-		workers_.emplace_back([this, i] {
+		workers_.emplace_back("acceptor", [this, i] {
 			const bool slow = plan_.trouble == Trouble::slow && i == troubled();
 
 			listeners_.keep_only(i);
@@ -192,7 +192,7 @@ Figures Latency::run()
 	warmup_ = Clock::now() + 200ms;
 	window_ = warmup_ + plan_.pace * plan_.warmup + plan_.timeout;
 	for (size_t i = 0; i < plan_.client_cpus.size(); i++)
-		clients.emplace_back([this, i] { request(i); });
+		clients.emplace_back("client", [this, i] { request(i); });
 	make_trouble();
 	for (Process &client : clients)
 		client.finish();

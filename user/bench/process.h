@@ -20,10 +20,10 @@
 
 namespace lanes {
 
-/** A child that ends with its owner. */
+/** A child that ends with its owner; scripts/plugin/lines.c sees its name. */
 class Process {
 public:
-	template <typename Body> explicit Process(Body body) : pid_(fork())
+	template <typename Body> Process(const char *name, Body body) : pid_(fork())
 	{
 		if (pid_ < 0)
 			throw_errno(errno, "fork");
@@ -31,6 +31,7 @@ public:
 			return;
 		try {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			prctl(PR_SET_NAME, name);
 			body();
 			_exit(0);
 		} catch (const std::exception &error) {

@@ -145,7 +145,7 @@ ShortResult run_short_connections(const ShortPlan &plan)
 	const Endpoint target = listeners.where();
 
 	for (size_t i = 0; i < plan.server_cpus.size(); i++)
-		workers.emplace_back([&, i] {
+		workers.emplace_back("acceptor", [&, i] {
 			const int cpu = plan.server_cpus[i];
 			Accepted &accepted = shared.accepted[i];
 
@@ -159,7 +159,7 @@ ShortResult run_short_connections(const ShortPlan &plan)
 	std::this_thread::sleep_for(100ms);
 	enter_netns(plan.client_netns);
 	for (size_t i = 0; i < plan.client_cpus.size(); i++)
-		clients.emplace_back([&, i] { run_client(plan, i, target, shared); });
+		clients.emplace_back("client", [&, i] { run_client(plan, i, target, shared); });
 	for (Process &client : clients)
 		client.finish();
 	for (Process &worker : workers)
