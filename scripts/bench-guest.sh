@@ -7,32 +7,8 @@
 release=$(series_release "${series:?}")
 mkdir -p "${out:?}"
 
-# Runs in the root: pack_guest INIT MODULE...: $out/initramfs. MODULEs are paths below
-# the kernel's folder.
-pack_guest() {
-	local work library module init=$1
-	shift
-	work=$(mktemp -d)
-	mkdir -p "$work"/{bin,modules}
-	cp "$init" "$work/init"
-	cp scripts/bench-guest-init.sh "$work/init.sh"
-	cp /usr/bin/busybox build/bin/lanes-bench /usr/sbin/ip "$work/bin"
-	while read -r library; do
-		install -D "$library" "$work$library"
-	done < <(ldd build/bin/lanes-bench /usr/sbin/ip | grep -oE '/[^ ]+ \(' | cut -d' ' -f1 |
-		sort -u)
-	for module; do
-		xz -dc "/lib/modules/$release/kernel/$module.xz" > "$work/modules/${module##*/}"
-	done
-	cp "build/$series/lanes.ko" "$work/modules"
-	# The guest shall not see when this was made.
-	cd "$work" || return
-	find . -exec touch -hd @0 {} +
-	find . | sort | cpio -o -H newc --quiet --reproducible | gzip -1n > "$out/initramfs"
-	rm -rf "$work"
-}
-
-# Before a boot: what is built for it, plugins too.
+# prepare_guest INIT MODULE...: programs, plugins, and an initramfs. MODULEs are paths
+# below the kernel's folder.
 prepare_guest() {
 	local part headers
 	for part in "build/$series/lanes.ko" build/bin/lanes-bench; do
@@ -40,13 +16,13 @@ prepare_guest() {
 	done
 	headers=$(scripts/plugin/header)
 	scripts/in-root make -s -f scripts/build.mk plugins PLUGIN_HEADERS="$headers"
-	scripts/in-root "scripts/${0##*/}" --initramfs
+	scripts/in-root scripts/bench-initramfs "$series" "$out/initramfs" "$@"
 }
 
 # What the emulator is told besides.
 emulator=()
 
-# boot NAME VCPUS OPTION...: the guest's results go to NAME.lines.
+# boot NAME VCPUS OPTION...: the guest's results go to NAME.lines. memory: 1G.
 boot() {
 	local name=$1 vcpus=$2
 	shift 2
@@ -57,7 +33,7 @@ boot() {
 	timeout --foreground -k 5 "${LANES_VM_TIMEOUT:-1800}" scripts/in-root qemu-system-x86_64 \
 		-no-user-config -nodefaults -display none -no-reboot \
 		-machine pc,usb=off,vmport=off -accel tcg,thread=single \
-		-cpu qemu64,+rdrand,+rdseed,+fsgsbase -smp "$vcpus" -m 1G \
+		-cpu qemu64,+rdrand,+rdseed,+fsgsbase -smp "$vcpus" -m "${memory:-1G}" \
 		-rtc base=2026-01-01,clock=vm "${emulator[@]}" \
 		-kernel "$ROOT/boot/vmlinuz-$release" -initrd "$out/initramfs" \
 		-append "${options[*]}" \
@@ -68,21 +44,24 @@ boot() {
 		die "the VM did not do its work, see $out/$name.console and $name.lines"
 }
 
-running=()
-
-# start COMMAND...: in the background, when a CPU of the host is free.
-start() {
-	if [ ${#running[@]} = "$(nproc)" ]; then
-		wait "${running[0]}"
-		running=("${running[@]:1}")
-	fi
-	"$@" &
-	running+=($!)
-}
-
-# finish: what was started.
-finish() {
-	local pid
+# with_seeds SEEDS NAME...: `measure NAME SEED` of each, in as many VMs at a time as
+# the host has CPUs. Sets $names to what they have measured.
+with_seeds() {
+	local seeds=$1 one seed pid
+	local -a running=()
+	shift
+	names=()
+	for one; do
+		for ((seed = 1; seed <= seeds; seed++)); do
+			if [ ${#running[@]} = "$(nproc)" ]; then
+				wait "${running[0]}"
+				running=("${running[@]:1}")
+			fi
+			measure "$one" "$seed" &
+			running+=($!)
+			names+=("$out/$one-$seed")
+		done
+	done
 	for pid in "${running[@]}"; do
 		wait "$pid"
 	done
