@@ -16,6 +16,7 @@
 #include "bench/acceptor.h"
 #include "bench/latency_client.h"
 #include "bench/process.h"
+#include "bench/shared_memory.h"
 #include "common/cpus.h"
 #include "common/error.h"
 #include "common/lane_figures.h"

@@ -3,6 +3,7 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <cstdio>
 
@@ -11,6 +12,7 @@
 #include "bench/connections.h"
 #include "bench/latency.h"
 #include "bench/mark.h"
+#include "bench/memory.h"
 #include "bench/ping_pong.h"
 #include "bench/short_connections.h"
 #include "bench/traffic.h"
@@ -29,7 +31,7 @@ void print(const std::string &label, const Figures &figures)
 	std::putchar('\n');
 }
 
-Figures count_short_connections(const Plan &plan, const Setup &setup)
+Figures count_short_connections(const Plan &plan, const Setup &setup, const CrowdPlan &crowd)
 {
 	const ShortResult result = run_short_connections({
 		.setup = setup,
@@ -40,6 +42,7 @@ Figures count_short_connections(const Plan &plan, const Setup &setup)
 		.server_cpus = plan.server_cpus,
 		.connections = plan.connections,
 		.warmup = plan.warmup,
+		.crowd = crowd,
 	});
 
 	return {{"connections", static_cast<double>(result.accepted)},
@@ -65,7 +68,10 @@ int main(int argc, char **argv)
 {
 	Plan plan;
 	LatencyPlan latency;
-	std::string label, setup, latency_setup;
+	CrowdPlan crowd;
+	std::string label, setup, latency_setup, table;
+	std::vector<uint32_t> entries;
+	bool memory = false;
 	uint32_t duration_ms = 0, pace_us = 0;
 	uint64_t loop = 0;
 	uint32_t turns = 0;
@@ -118,12 +124,21 @@ int main(int argc, char **argv)
 	app.add_option("--trouble", latency.trouble, "What goes wrong meanwhile")
 		->transform(CLI::CheckedTransformer(troubles()));
 	app.add_option("--seed", latency.seed, "Of the moments when requests are due");
+	app.add_option("--crowd-connections", crowd.connections,
+		       "Of --short, over loopback: idle ones that are there before");
+	app.add_option("--crowd-listeners", crowd.listeners, "Likewise, on other ports");
+	app.add_flag("--crowd-attached", crowd.attached, "These are attached to lanes");
+	app.add_flag("--memory", memory,
+		     "Instead of the window: bytes of the kernel's for each of the crowd");
+	app.add_option("--table-memory", table,
+		       "Instead of traffic: bytes for each entry of net.lanes.NAME");
+	app.add_option("--entries", entries, "Of it, from and to")->delimiter(',')->expected(2);
 
 	try {
 		app.parse(argc, argv);
 		plan.duration = std::chrono::milliseconds(duration_ms);
 		plan.pace = std::chrono::microseconds(pace_us);
-		if (!loop && !turns && setup.empty() && latency_setup.empty() &&
+		if (!loop && !turns && setup.empty() && latency_setup.empty() && table.empty() &&
 		    !plan.rounds == !duration_ms)
 			throw CLI::ValidationError("--rounds or --duration-ms");
 		if (!pace_us && !latency_setup.empty())
@@ -135,6 +150,10 @@ int main(int argc, char **argv)
 			throw CLI::ValidationError("--pace-us is that of --rounds");
 		if (plan.rounds && plan.clients > 1)
 			throw CLI::ValidationError("--rounds are those of one client");
+		if (memory && (setup.empty() || !crowd.connections == !crowd.listeners))
+			throw CLI::ValidationError("--memory is that of a crowd of one kind");
+		if (table.empty() != entries.empty())
+			throw CLI::ValidationError("--table-memory needs --entries");
 	} catch (const CLI::CallForHelp &) {
 		std::puts(app.help().c_str());
 		return 0;
@@ -153,6 +172,10 @@ int main(int argc, char **argv)
 			ping_pong(turns, plan.windows);
 			return 0;
 		}
+		if (!table.empty()) {
+			print(label, table_memory(table, entries[0], entries[1]));
+			return 0;
+		}
 		if (plan.client_cpus.empty())
 			plan.client_cpus = allowed_cpus();
 		if (plan.server_cpus.empty() && (pace_us || !setup.empty()))
@@ -166,7 +189,9 @@ int main(int argc, char **argv)
 			return 0;
 		}
 		if (!setup.empty()) {
-			print(label, count_short_connections(plan, setups().at(setup)));
+			print(label,
+			      memory ? crowd_memory(setups().at(setup), crowd, plan.server_cpus)
+				     : count_short_connections(plan, setups().at(setup), crowd));
 			return 0;
 		}
 		for (const Figures &figures : run_traffic(plan))

@@ -3,7 +3,6 @@
 #define LANES_BENCH_PROCESS_H
 
 #include <exception>
-#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -11,7 +10,6 @@
 #include <csignal>
 #include <cstdio>
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,28 +69,6 @@ public:
 
 private:
 	pid_t pid_;
-};
-
-/** What processes have in common: made before they are. */
-template <typename Content> class SharedMemory {
-public:
-	SharedMemory(const SharedMemory &) = delete;
-	SharedMemory &operator=(const SharedMemory &) = delete;
-	template <typename... Arguments> explicit SharedMemory(Arguments &&...arguments)
-	{
-		void *memory = mmap(nullptr, sizeof(Content), PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-		if (memory == MAP_FAILED)
-			throw_errno(errno, "mmap");
-		content_ = new (memory) Content(std::forward<Arguments>(arguments)...);
-	}
-	~SharedMemory() { munmap(content_, sizeof(Content)); }
-
-	Content &get() { return *content_; }
-
-private:
-	Content *content_;
 };
 
 } // namespace lanes

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <format>
+#include <optional>
 #include <span>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "bench/mark.h"
 #include "bench/netns.h"
 #include "bench/process.h"
+#include "bench/shared_memory.h"
 #include "common/cpus.h"
 #include "common/error.h"
 
@@ -143,7 +145,12 @@ ShortResult run_short_connections(const ShortPlan &plan)
 
 	const Listeners listeners(plan.setup, plan.address, plan.server_cpus);
 	const Endpoint target = listeners.where();
+	std::optional<Crowd> crowd;
 
+	if (!plan.crowd.empty()) {
+		crowd.emplace(plan.crowd, listeners, plan.server_cpus);
+		crowd->arrive();
+	}
 	for (size_t i = 0; i < plan.server_cpus.size(); i++)
 		workers.emplace_back("acceptor", [&, i] {
 			const int cpu = plan.server_cpus[i];

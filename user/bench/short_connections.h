@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "bench/crowd.h"
 #include "bench/setup.h"
 
 namespace lanes {
@@ -24,6 +25,8 @@ struct ShortPlan {
 	/** Of each client, in the window and before it. */
 	uint32_t connections = 0;
 	uint32_t warmup = 0;
+	/** There before the first of them. */
+	CrowdPlan crowd;
 };
 
 /** What became of the window's connections. */
