@@ -162,7 +162,7 @@ Crowd::Channel::Channel()
 }
 
 Crowd::Crowd(const CrowdPlan &plan, const Listeners &listeners, const std::vector<int> &cpus)
-	: process_([&] {
+	: process_("crowd", [&] {
 		  channel_.ours.reset();
 		  Members members(plan, listeners, cpus);
 
