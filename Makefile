@@ -8,8 +8,8 @@ JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
 
-.PHONY: all modules user bpf selftests man demo bench-steer bench-contention bench-server
-.PHONY: bench-observe bench-idle fuzz screenshots check check-debug lint clean help
+.PHONY: all modules user bpf selftests man demo bench-steer bench-contention bench-latency
+.PHONY: bench-server bench-observe bench-idle fuzz screenshots check check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -34,6 +34,10 @@ bench-steer: root
 bench-contention: root
 	@$(build) demo-parts
 	@scripts/bench-contention
+
+bench-latency: root
+	@$(build) demo-parts
+	@scripts/bench-latency
 
 bench-server: root
 	@$(build) user
@@ -90,6 +94,7 @@ help:
 	@echo 'make demo        plain, SO_REUSEPORT and lanes side by side, in a VM'
 	@echo 'make bench-steer what steering and the cache cost and bring, in VMs'
 	@echo 'make bench-contention cache-line transfers of each way to share a port, in VMs'
+	@echo 'make bench-latency waits for accept while a worker or the load is in trouble, in VMs'
 	@echo 'make bench-server lanesd beside epoll, redis-server and nginx, on this machine'
 	@echo 'make bench-observe what tools and tracepoints cost a connection, in a VM'
 	@echo 'make bench-idle  memory of 100,000 idle connections, in a VM'
