@@ -7,9 +7,11 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
+benches := contention latency growth steer observe server
 
-.PHONY: all modules user bpf selftests man demo bench-steer bench-contention bench-latency
-.PHONY: bench-server bench-observe bench-idle fuzz screenshots check check-debug lint clean help
+.PHONY: all modules user bpf selftests man demo bench bench-steer bench-contention
+.PHONY: bench-latency bench-growth bench-server bench-observe bench-idle bench-report
+.PHONY: fuzz screenshots check check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -34,10 +36,15 @@ bench-steer: root
 bench-contention: root
 	@$(build) demo-parts
 	@scripts/bench-contention
+	@scripts/bench-contention-ledger
 
 bench-latency: root
 	@$(build) demo-parts
 	@scripts/bench-latency
+
+bench-growth: root
+	@$(build) demo-parts
+	@scripts/bench-growth
 
 bench-server: root
 	@$(build) user
@@ -46,6 +53,14 @@ bench-server: root
 bench-observe: root
 	@$(build) demo-parts bpf
 	@scripts/bench-observe
+
+# One after the other, as each wants the machine; then one report of all.
+bench:
+	@for bench in $(benches); do $(MAKE) "bench-$$bench" || exit; done
+	@$(MAKE) bench-report
+
+bench-report: root
+	@scripts/bench-report
 
 # Memory of idle connections: more than one machine's descriptors, so in a VM.
 bench-idle: root
@@ -92,18 +107,21 @@ install: host-module
 help:
 	@echo 'make             lanes.ko for each kernel, programs, manual pages, tests (in build/)'
 	@echo 'make demo        plain, SO_REUSEPORT and lanes side by side, in a VM'
+	@echo 'make bench       bench-* for $(benches), and one report of all'
 	@echo 'make bench-steer what steering and the cache cost and bring, in VMs'
 	@echo 'make bench-contention cache-line transfers of each way to share a port, in VMs'
 	@echo 'make bench-latency waits for accept while a worker or the load is in trouble, in VMs'
+	@echo 'make bench-growth cost and memory as connections and listeners grow, in VMs'
 	@echo 'make bench-server lanesd beside epoll, redis-server and nginx, on this machine'
 	@echo 'make bench-observe what tools and tracepoints cost a connection, in a VM'
+	@echo 'make bench-report the report alone: build/bench/report.html'
 	@echo 'make bench-idle  memory of 100,000 idle connections, in a VM'
 	@echo 'make screenshots the screens in the documents, in a VM'
 	@echo 'make fuzz        the HTTP and RESP fuzzers, ten minutes each'
 	@echo 'make check       all tests on each kernel, a subset on the debug kernel'
 	@echo 'make check-debug all tests on the debug kernel'
 	@echo 'make man         the manual pages only: man build/man/lanectl.8'
-	@echo 'make lint        checkpatch, sparse, kernel-doc, shellcheck, clang-format'
+	@echo 'make lint        checkpatch, sparse, kernel-doc, shellcheck, pyflakes, clang-format'
 	@echo 'make clean       remove build/ (the root and the debug kernel stay cached)'
 	@echo 'make load        build for the running kernel and insmod; KDIR=HEADERS'
 	@echo 'make unload      rmmod;  make install: into /lib/modules'

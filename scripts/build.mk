@@ -53,6 +53,7 @@ screenshots-parts: demo-parts bpf selftests
 unit: user bpf
 	@$(MAKE) -C user BUILD=$(BUILD) check
 	@$(MAKE) -C bpf BUILD=$(BUILD) check
+	@PYTHONPATH=scripts python3 -B -m unittest discover -s scripts/report/tests -t scripts
 
 # The server's tests again, in builds that watch memory and threads.
 sanitizer = $(@:%-build=%)

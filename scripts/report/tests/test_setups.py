@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only
+import unittest
+
+from ..setups import BASELINES, LANES, look, order
+
+
+class Setups(unittest.TestCase):
+    def test_each_looks_different(self) -> None:
+        looks = [look(name) for name in (*BASELINES, *LANES, "lanes-epoll-bare")]
+        self.assertEqual(len(looks), len(set(looks)))
+
+    def test_baselines_come_first(self) -> None:
+        self.assertEqual(sorted(("nginx", "lanes-uring", "shared-block", "lanes-block",
+                                 "incoming-cpu"), key=order),
+                         ["shared-block", "incoming-cpu", "lanes-block", "lanes-uring", "nginx"])
