@@ -10,6 +10,7 @@ import jinja2
 
 from .cost import cost_section
 from .counts import half_range
+from .extrapolated import projection_section
 from .goals import goals_table
 from .growth import growth_section
 from .latency import latency_section
@@ -91,6 +92,7 @@ def make(sources: dict[str, Source], head: list[str]) -> Report:
     sections = [cost_section(sources["contention"]), ledger_section(sources["ledger"]),
                 latency_section(sources["latency"]), locality_section(sources["locality"]),
                 growth_section(sources["growth"]),
+                projection_section(sources["contention"], sources["ledger"]),
                 packets_section(sources["steer"], sources["observe"]),
                 server_section(sources["server"])]
     often, each = verdict_tables(sources)

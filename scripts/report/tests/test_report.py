@@ -16,7 +16,7 @@ from . import rows
 
 # What a chapter is made from.
 SECTIONS = {"cost": "contention", "ledger": "ledger", "latency": "latency",
-            "locality": "locality", "growth": "growth",
+            "locality": "locality", "growth": "growth", "projection": "contention",
             "packets": "steer", "server": "server"}
 VOID = {"meta", "br", "link", "hr", "img", "input"}
 
