@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced behind bench-guest.sh by benches that count with scripts/plugin/lines.c:
+# Sourced instead of bench-guest.sh by benches that count with scripts/plugin/lines.c:
 # what the plugin has to know of the guest's kernel, and the test of the plugin.
 
+: "${series:?}" "${out:?}"
+# shellcheck source=scripts/bench-guest.sh
+. scripts/bench-guest.sh
 turns=100
 
 # The kernel's and the modules', whose place is the same in each boot.
