@@ -9,7 +9,7 @@ from .projection import Projector, Rate
 from .published import RATES, RATIOS, Result
 from .scale import linear
 from .section import Figure, Section
-from .setups import BASELINES, LANES
+from .setups import BASELINES, LANES_ROWS
 from .source import Source
 from .table import Cell, Table, show
 
@@ -62,7 +62,7 @@ def projection_section(contention: Source, ledger: Source) -> Section:
         return section
     counts = Counts(contention.rows)
     projector = Projector(counts, ledger.rows)
-    setups = [name for name in BASELINES + LANES if projector.curves(name, SIDE)]
+    setups = [name for name in BASELINES + LANES_ROWS if projector.curves(name, SIDE)]
     if not setups:
         section.text.append("Fits need the server's side on three numbers of CPUs or more: not "
                             "run: make bench-contention")

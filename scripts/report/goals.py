@@ -2,13 +2,12 @@
 """What Lanes set out to reach, and whether it does."""
 
 from .counts import Counts
-from .setups import CBPF, LANES, STOCK_OF
+from .setups import CBPF, DIRECT, LANES, STOCK_OF
 from .source import Row, Source
 from .table import Cell, Table, show
 from .verdict import OF_TRANSFERS, USUAL, Rule, verdict
 
 CPUS = 8
-DIRECT = "lanes-uring-direct"
 
 
 def goals_table(sources: dict[str, Source]) -> Table:

@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 
 LANES = ("lanes-block", "lanes-epoll", "lanes-uring")
+DIRECT = "lanes-uring-direct"
+LANES_ROWS = (*LANES, DIRECT)
 BASELINES = ("shared-block", "shared-epoll", "shared-exclusive", "shared-uring",
              "reuseport-hash", "reuseport-cbpf", "incoming-cpu")
 # One listening socket for all workers: what its lock can serve bounds them.
@@ -13,8 +15,8 @@ CBPF = "reuseport-cbpf"
 STOCK_OF = {"lanes-block": "shared-block", "lanes-epoll": "shared-epoll",
             "lanes-uring": "shared-uring"}
 
-MARKERS = ("circle", "square", "triangle", "diamond")
-DASHES = ("", "6 3", "2 3", "8 3 2 3")
+MARKERS = ("circle", "square", "triangle", "diamond", "wedge")
+DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2 5 2")
 FAMILIES = ("shared", "reuseport", "lanes", "other")
 
 
@@ -36,7 +38,7 @@ def _family(name: str) -> str:
 
 
 def _members(family: str) -> list[str]:
-    names = [name for name in BASELINES + LANES if _family(name) == family]
+    names = [name for name in BASELINES + LANES_ROWS if _family(name) == family]
     return names + ["lanes-epoll-bare"] if family == "lanes" else names
 
 

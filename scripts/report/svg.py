@@ -38,6 +38,7 @@ def marker(shape: str, css: str, where: Point) -> str:
     corners: dict[str, list[Point]] = {
         "square": [(-3, -3), (3, -3), (3, 3), (-3, 3)],
         "triangle": [(0, -4), (4, 3), (-4, 3)],
+        "wedge": [(-4, -3), (4, -3), (0, 4)],
         "diamond": [(0, -4.5), (4.5, 0), (0, 4.5), (-4.5, 0)],
     }
     steps = " ".join(f"{number(x + dx)},{number(y + dy)}" for dx, dy in corners[shape])

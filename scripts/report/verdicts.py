@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .counts import Counts
 from .locality import by_place
-from .setups import BASELINES, LANES
+from .setups import BASELINES, LANES_ROWS
 from .source import Source
 from .table import Table
 from .verdict import (OF_CONNECTIONS, OF_INSTRUCTIONS, OF_LOCALITY, OF_TRANSFERS, USUAL, Rule,
@@ -36,7 +36,7 @@ def verdict_tables(sources: dict[str, Source]) -> list[Table]:
     often = Table("Wins, ties and losses of the Lanes rows, against", ["measure", *BASELINES])
     counted: dict[str, list[Counter[str]]] = {}
     for measure in measures:
-        for lanes in (name for name in LANES if name in measure.values):
+        for lanes in (name for name in LANES_ROWS if name in measure.values):
             cells = _against(measure, lanes)
             each.rows.append([measure.kind, measure.place, lanes, measure.values[lanes],
                               measure.seeds, *cells])
@@ -82,8 +82,8 @@ def _costs(source: Source) -> list[Measure]:
 
 
 def _comparable(counts: Counts, cpus: int, side: str) -> bool:
-    there = [name for name in BASELINES + LANES if counts.get(name, cpus, side)]
-    return any(name in LANES for name in there) and any(name in BASELINES for name in there)
+    there = [name for name in BASELINES + LANES_ROWS if counts.get(name, cpus, side)]
+    return any(name in LANES_ROWS for name in there) and any(name in BASELINES for name in there)
 
 
 def _latencies(source: Source) -> list[Measure]:
@@ -99,7 +99,7 @@ def _latencies(source: Source) -> list[Measure]:
         measures.append(Measure("failed or unserved", place,
                                 {row["setup"]: float(row["failed"] + row["unserved"])
                                  for row in rows}, seeds, OF_CONNECTIONS))
-    return [measure for measure in measures if any(name in LANES for name in measure.values)]
+    return [measure for measure in measures if any(name in LANES_ROWS for name in measure.values)]
 
 
 def _localities(source: Source) -> list[Measure]:
@@ -107,7 +107,7 @@ def _localities(source: Source) -> list[Measure]:
                         {row["setup"]: 100 * float(row["all_three"]) for row in rows},
                         min(int(row["repetitions"]) for row in rows), OF_LOCALITY)
                 for place, rows in by_place(source.rows).items()]
-    return [measure for measure in measures if any(name in LANES for name in measure.values)]
+    return [measure for measure in measures if any(name in LANES_ROWS for name in measure.values)]
 
 
 def _growths(source: Source) -> list[Measure]:

@@ -22,6 +22,7 @@ def contention(value: float, limit: float = 40.0, cpus: int = 8) -> list[Row]:
 DIRTY = ("dirty transfers at 8 CPUs at most reuseport-cbpf's", "lanes-epoll")
 INSTRUCTIONS = ("instructions at 8 CPUs at most 1.5 % above shared-epoll's", "lanes-epoll")
 STEEP = ("dirty transfers more at 16 CPUs than at 2, at most reuseport-cbpf's", "lanes-epoll")
+DIRECT = ("io_uring with direct descriptors at 8 CPUs below every other row", "lanes-uring-direct")
 IDLE = ("instructions of a round trip with nothing attached: 0 more", "lanes.ko loaded, loopback")
 STOPPED = ("accept wait p99 with one stopped worker of 4 at most twice that with none",
            "lanes-epoll")
@@ -47,6 +48,11 @@ class Goals(unittest.TestCase):
         self.assertEqual(judge(contention=both)[STEEP], "met")
         both = (contention(10, 10, 2) + contention(30, 20, 16))
         self.assertEqual(judge(contention=both)[STEEP], "not met")
+
+    def test_direct_descriptors_are_below_all_or_not(self) -> None:
+        direct = rows.contention_row("lanes-uring-direct", 8, "both", 39, 1000)
+        self.assertEqual(judge(contention=[*contention(45), direct])[DIRECT], "met")
+        self.assertEqual(judge(contention=[*contention(45, 39), direct])[DIRECT], "not met")
 
     def test_idle_module_within_the_spread(self) -> None:
         self.assertEqual(judge(steer=rows.steer(57))[IDLE], "met")

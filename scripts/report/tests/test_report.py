@@ -10,7 +10,7 @@ from pathlib import Path
 from ..report import Report, make
 from ..section import Section
 from ..setups import BASELINES, look
-from ..source import TARGETS, read_all
+from ..source import TARGETS, Source, read_all
 from ..table import Table, show
 from . import rows
 
@@ -149,6 +149,18 @@ class Whole(unittest.TestCase):
     def test_head_tells_seeds_and_spread(self) -> None:
         self.assertIn("Counts: 1, 2, 4, 8, 16 CPUs; seeds of a row: 3;", self.html)
         self.assertIn("of instructions ± 1.0 % (median of the rows; at most 1.0 %)", self.html)
+
+    def test_direct_descriptors_are_a_row_of_their_own(self) -> None:
+        direct = {**rows.contention()[0], "setup": "lanes-uring-direct", "cpus": 8}
+        sources = {name: Source(name, [], "not run") for name in TARGETS}
+        sources["contention"] = Source("contention", [*rows.contention(), direct])
+        bare = {**direct, "setup": "lanes-epoll-bare"}
+        sources["contention"].rows.append(bare)
+        made = make(sources, [])
+        rows_told = {row[2] for row in made.verdicts[2].rows}
+        self.assertIn("lanes-uring-direct", rows_told)
+        self.assertNotIn("lanes-epoll-bare", rows_told)
+        self.assertIn(">lanes-epoll-bare<", made.html())
 
     def test_the_most_others_are_on_the_first_page(self) -> None:
         row = next(row for row in self.whole.verdicts[2].rows
