@@ -243,12 +243,15 @@ static void print_object(uint64_t line)
 	const uint64_t unit = read_guest(layout.pcpu_unit_size, 4);
 	const char *slab = slab_of(line);
 
-	if (address >= KERNEL_IMAGE && address < layout.image_end - KERNEL_TEXT)
+	/* Of the image and the areas the kernel frees what it does not need. */
+	if (slab)
+		fputs(slab, out);
+	else if (address >= KERNEL_IMAGE && address < layout.image_end - KERNEL_TEXT)
 		fprintf(out, "=%llx", (unsigned long long)(KERNEL_TEXT + address));
 	else if (address >= base && address < base + unit * vcpus)
 		fprintf(out, "%%%llx", (unsigned long long)((address - base) % unit));
 	else
-		fputs(slab ? slab : "-", out);
+		fputc('-', out);
 }
 
 static void print_site(const struct site *site)
