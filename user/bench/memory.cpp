@@ -52,6 +52,11 @@ Bytes settled()
 		if (!(std::ofstream(cache.path() / "shrink") << 1 << std::flush))
 			throw std::runtime_error(cache.path().string() +
 						 "/shrink: refused; be root");
+	/* After a grace period the pages have gone, too. */
+	std::this_thread::sleep_for(1s);
+	/* CPUs keep small changes of the sums to themselves. */
+	if (!(std::ofstream("/proc/sys/vm/stat_refresh") << 1 << std::flush))
+		throw std::runtime_error("/proc/sys/vm/stat_refresh: refused; be root");
 	return kernel_bytes();
 }
 
