@@ -81,8 +81,8 @@ TEST(latency, counts_what_a_killed_worker_cannot_take_as_failed)
 	EXPECT_GE(figure(figures, "request_p99_us"), 1.9e6);
 }
 
-/* 60 requests of 10 ms each are due in 120 ms: the last one waits for the others. */
-TEST(latency, counts_a_request_from_when_it_was_due)
+/* 60 answers of 10 ms each are due in 120 ms. */
+TEST(latency, has_a_slow_worker_s_requests_wait_for_one_another)
 {
 	const Figures figures = measure_latency(plan("shared-block", Trouble::slow));
 
