@@ -8,6 +8,12 @@
 
 namespace lanes {
 
+/** By the one process that writes it. */
+inline void count_one(std::atomic<uint64_t> &count)
+{
+	count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
 /** A worker's connections: in memory that is shared, written by one process, a
  *  cache line of its own.
  */
@@ -19,14 +25,8 @@ struct alignas(64) Accepted {
 	void add(bool is_local)
 	{
 		if (is_local)
-			add_one(local);
-		add_one(all);
-	}
-
-private:
-	static void add_one(std::atomic<uint64_t> &count)
-	{
-		count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+			count_one(local);
+		count_one(all);
 	}
 };
 

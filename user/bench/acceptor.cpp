@@ -11,6 +11,16 @@
 #include "common/error.h"
 
 namespace lanes {
+int incoming_cpu(int fd)
+{
+	int cpu = -1;
+	socklen_t length = sizeof(cpu);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_INCOMING_CPU, &cpu, &length))
+		throw_errno(errno, "SO_INCOMING_CPU");
+	return cpu;
+}
+
 namespace {
 
 void arm(io_uring &ring, int listen_fd)

@@ -12,6 +12,9 @@ namespace lanes {
 /** A request is that many bytes, and so is its answer. */
 constexpr size_t message_size = 64;
 
+/** Where the connection's last packet was processed. */
+int incoming_cpu(int fd);
+
 /** A worker that is bound to one CPU: answers each connection, and closes it. */
 class Acceptor {
 public:

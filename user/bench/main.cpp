@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/connections.h"
+#include "bench/dialogue.h"
 #include "bench/latency.h"
 #include "bench/mark.h"
 #include "bench/memory.h"
@@ -62,6 +63,23 @@ Figures time_requests(const Plan &plan, LatencyPlan latency, const std::string &
 	return measure_latency(latency);
 }
 
+Figures count_dialogue(const Plan &plan, DialoguePlan dialogue)
+{
+	dialogue.client_netns = plan.client_netns;
+	dialogue.server_netns = plan.server_netns;
+	dialogue.address = plan.address;
+	dialogue.client_cpus = plan.client_cpus;
+	dialogue.server_cpus = plan.server_cpus;
+	dialogue.connections = plan.connections;
+
+	const DialogueResult result = run_dialogue(dialogue);
+
+	return {{"connections", static_cast<double>(result.accepted)},
+		{"requests", static_cast<double>(result.requests)},
+		{"local",
+		 static_cast<double>(result.local) / static_cast<double>(result.requests)}};
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -69,10 +87,11 @@ int main(int argc, char **argv)
 	Plan plan;
 	LatencyPlan latency;
 	CrowdPlan crowd;
-	std::string label, setup, latency_setup, table;
+	DialoguePlan dialogue;
+	std::string label, setup, latency_setup, talk, table;
 	std::vector<uint32_t> entries;
 	bool memory = false;
-	uint32_t duration_ms = 0, pace_us = 0;
+	uint32_t duration_ms = 0, pace_us = 0, pause_us = 0;
 	uint64_t loop = 0;
 	uint32_t turns = 0;
 
@@ -124,6 +143,13 @@ int main(int argc, char **argv)
 	app.add_option("--trouble", latency.trouble, "What goes wrong meanwhile")
 		->transform(CLI::CheckedTransformer(troubles()));
 	app.add_option("--seed", latency.seed, "Of the moments when requests are due");
+	app.add_option("--dialogue", talk,
+		       "Instead of round trips: connections that last; the set-up")
+		->check(CLI::IsMember(setups()));
+	app.add_option("--flight", dialogue.flight, "Of it, connections of a client at a time")
+		->check(CLI::Range(1U, 1024U));
+	app.add_option("--requests", dialogue.requests, "Of each connection");
+	app.add_option("--pause-us", pause_us, "Before each, on average");
 	app.add_option("--crowd-connections", crowd.connections,
 		       "Of --short, over loopback: idle ones that are there before");
 	app.add_option("--crowd-listeners", crowd.listeners, "Likewise, on other ports");
@@ -138,8 +164,9 @@ int main(int argc, char **argv)
 		app.parse(argc, argv);
 		plan.duration = std::chrono::milliseconds(duration_ms);
 		plan.pace = std::chrono::microseconds(pace_us);
-		if (!loop && !turns && setup.empty() && latency_setup.empty() && table.empty() &&
-		    !plan.rounds == !duration_ms)
+		dialogue.pause = std::chrono::microseconds(pause_us);
+		if (!loop && !turns && setup.empty() && latency_setup.empty() && talk.empty() &&
+		    table.empty() && !plan.rounds == !duration_ms)
 			throw CLI::ValidationError("--rounds or --duration-ms");
 		if (!pace_us && !latency_setup.empty())
 			throw CLI::ValidationError("--latency wants --pace-us");
@@ -178,7 +205,7 @@ int main(int argc, char **argv)
 		}
 		if (plan.client_cpus.empty())
 			plan.client_cpus = allowed_cpus();
-		if (plan.server_cpus.empty() && (pace_us || !setup.empty()))
+		if (plan.server_cpus.empty() && (pace_us || !setup.empty() || !talk.empty()))
 			plan.server_cpus = allowed_cpus();
 		if (!latency_setup.empty()) {
 			print(label, time_requests(plan, latency, latency_setup));
@@ -192,6 +219,11 @@ int main(int argc, char **argv)
 			print(label,
 			      memory ? crowd_memory(setups().at(setup), crowd, plan.server_cpus)
 				     : count_short_connections(plan, setups().at(setup), crowd));
+			return 0;
+		}
+		if (!talk.empty()) {
+			dialogue.setup = setups().at(talk);
+			print(label, count_dialogue(plan, dialogue));
 			return 0;
 		}
 		for (const Figures &figures : run_traffic(plan))

@@ -44,21 +44,11 @@ struct Shared {
 	Accepted accepted[workers_max];
 };
 
-int incoming_cpu(const Fd &fd)
-{
-	int cpu = -1;
-	socklen_t length = sizeof(cpu);
-
-	if (getsockopt(fd.get(), SOL_SOCKET, SO_INCOMING_CPU, &cpu, &length))
-		throw_errno(errno, "SO_INCOMING_CPU");
-	return cpu;
-}
-
 void answer(const Fd &fd, int cpu, Accepted &accepted)
 {
 	char message[message_size];
 
-	accepted.add(incoming_cpu(fd) == cpu);
+	accepted.add(incoming_cpu(fd.get()) == cpu);
 	if (recv(fd.get(), message, sizeof(message), MSG_WAITALL) != sizeof(message) ||
 	    send(fd.get(), message, sizeof(message), MSG_NOSIGNAL) != sizeof(message))
 		throw_errno(errno, "a request");
