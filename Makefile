@@ -7,11 +7,11 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
-benches := contention latency growth steer observe server
+benches := contention latency growth locality steer observe server
 
 .PHONY: all modules user bpf selftests man demo bench bench-steer bench-contention
-.PHONY: bench-latency bench-growth bench-server bench-observe bench-idle bench-report
-.PHONY: fuzz screenshots check check-debug lint clean help
+.PHONY: bench-latency bench-growth bench-locality bench-server bench-observe bench-idle
+.PHONY: bench-report fuzz screenshots check check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -45,6 +45,10 @@ bench-latency: root
 bench-growth: root
 	@$(build) demo-parts
 	@scripts/bench-growth
+
+bench-locality: root
+	@$(build) demo-parts bpf
+	@scripts/bench-locality
 
 bench-server: root
 	@$(build) user
