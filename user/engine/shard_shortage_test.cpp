@@ -267,8 +267,6 @@ TEST_P(shard, want_of_descriptors_only_delays)
 			on.set_limits({.connections_max = 100});
 			return 0;
 		});
-		/* Accept, as it is armed, has that descriptor for a moment. */
-		server.ask([](Shard &) { return 0; });
 
 		Peer later(server.port());
 		const auto used = server.cpu_time();
