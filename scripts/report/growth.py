@@ -45,10 +45,11 @@ def _figures(rows: list[Row], what: str) -> list[Figure]:
     for figure, name in FIGURES.items():
         plot = Lines(f"{name.capitalize()} with more {what}", what,
                      f"{name} of a connection", zero=figure != "instructions", x_scale=decades)
-        # Of decades none has 0: that row is in the table.
-        for row in (row for row in rows if row["count"] > 0):
-            low, high = range_of(row, figure)
-            plot.add(row["setup"], Spot(row["count"], row[figure], low, high))
+        for row in rows:
+            # Of decades none has 0: that row is in the table.
+            if row["count"] > 0:
+                low, high = range_of(row, figure)
+                plot.add(row["setup"], Spot(row["count"], row[figure], low, high))
         figures.append(Figure(svg=plot.draw()))
     figures[-1].table = table
     return figures

@@ -48,7 +48,7 @@ class Report:
         return "\n\n".join(parts + [section.as_markdown() for section in self.sections])
 
     def json(self) -> str:
-        whole = {"head": self.head, "rule": self.rule, 
+        whole = {"head": self.head, "rule": self.rule,
                  "verdicts": [table.as_json() for table in self.verdicts],
                  "sections": [section.as_json() for section in self.sections]}
         return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
