@@ -7,11 +7,11 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 build = scripts/in-root make -j$(JOBS) -f scripts/build.mk
-benches := contention latency growth locality steer observe server
+benches := contention latency growth locality daemons steer observe server
 
 .PHONY: all modules user bpf selftests man demo bench bench-steer bench-contention
-.PHONY: bench-latency bench-growth bench-locality bench-server bench-observe bench-idle
-.PHONY: bench-report fuzz screenshots check check-debug lint clean help
+.PHONY: bench-latency bench-growth bench-locality bench-daemons bench-server
+.PHONY: bench-observe bench-idle bench-report fuzz screenshots check check-debug lint clean help
 .PHONY: host-module load unload install
 
 all: root
@@ -49,6 +49,10 @@ bench-growth: root
 bench-locality: root
 	@$(build) demo-parts bpf
 	@scripts/bench-locality
+
+bench-daemons: root
+	@$(build) demo-parts
+	@scripts/bench-daemons
 
 bench-server: root
 	@$(build) user
@@ -116,6 +120,7 @@ help:
 	@echo 'make bench-contention cache-line transfers of each way to share a port, in VMs'
 	@echo 'make bench-latency waits for accept while a worker or the load is in trouble, in VMs'
 	@echo 'make bench-growth cost and memory as connections and listeners grow, in VMs'
+	@echo 'make bench-daemons lanesd beside nginx, HAProxy and redis-server, counted in VMs'
 	@echo 'make bench-server lanesd beside epoll, redis-server and nginx, on this machine'
 	@echo 'make bench-observe what tools and tracepoints cost a connection, in a VM'
 	@echo 'make bench-report the report alone: build/bench/report.html'

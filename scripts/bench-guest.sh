@@ -7,6 +7,9 @@
 release=$(series_release "${series:?}")
 mkdir -p "${out:?}"
 
+# What the guest has besides: programs of ours or the root's.
+programs=()
+
 # prepare_guest INIT MODULE...: programs, plugins, and an initramfs. MODULEs are paths
 # below the kernel's folder.
 prepare_guest() {
@@ -16,7 +19,7 @@ prepare_guest() {
 	done
 	headers=$(scripts/plugin/header)
 	scripts/in-root make -s -f scripts/build.mk plugins PLUGIN_HEADERS="$headers"
-	scripts/in-root scripts/bench-initramfs "$series" "$out/initramfs" "$@"
+	scripts/in-root scripts/bench-initramfs "${programs[@]/#/-p}" "$series" "$out/initramfs" "$@"
 }
 
 # What the emulator is told besides.

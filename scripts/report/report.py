@@ -10,6 +10,7 @@ import jinja2
 
 from .cost import cost_section
 from .counts import half_range
+from .daemons import daemons_section
 from .extrapolated import projection_section
 from .goals import goals_table
 from .growth import growth_section
@@ -94,7 +95,7 @@ def make(sources: dict[str, Source], head: list[str]) -> Report:
                 growth_section(sources["growth"]),
                 projection_section(sources["contention"], sources["ledger"]),
                 packets_section(sources["steer"], sources["observe"]),
-                server_section(sources["server"])]
+                daemons_section(sources["daemons"]), server_section(sources["server"])]
     often, each = verdict_tables(sources)
     return Report([*head, *_seeds(sources["contention"]),
                    "Measured: " + "; ".join(written) + "."], RULE,

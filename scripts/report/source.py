@@ -16,6 +16,7 @@ TARGETS = {
     "latency": "make bench-latency",
     "locality": "make bench-locality",
     "growth": "make bench-growth",
+    "daemons": "make bench-daemons",
     "steer": "make bench-steer",
     "observe": "make bench-observe",
     "server": "make bench-server",

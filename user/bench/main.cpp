@@ -17,6 +17,7 @@
 #include "bench/ping_pong.h"
 #include "bench/short_connections.h"
 #include "bench/traffic.h"
+#include "bench/visits.h"
 #include "common/cpus.h"
 
 namespace {
@@ -30,6 +31,13 @@ void print(const std::string &label, const Figures &figures)
 	for (const auto &[name, value] : figures)
 		std::printf("\t%s=%.6g", name.c_str(), value);
 	std::putchar('\n');
+}
+
+Figures local_of(uint64_t local, uint64_t connections)
+{
+	const auto all = static_cast<double>(connections);
+
+	return {{"connections", all}, {"local", static_cast<double>(local) / all}};
 }
 
 Figures count_short_connections(const Plan &plan, const Setup &setup, const CrowdPlan &crowd)
@@ -46,9 +54,7 @@ Figures count_short_connections(const Plan &plan, const Setup &setup, const Crow
 		.crowd = crowd,
 	});
 
-	return {{"connections", static_cast<double>(result.accepted)},
-		{"local",
-		 static_cast<double>(result.local) / static_cast<double>(result.accepted)}};
+	return local_of(result.local, result.accepted);
 }
 
 Figures time_requests(const Plan &plan, LatencyPlan latency, const std::string &setup)
@@ -61,6 +67,26 @@ Figures time_requests(const Plan &plan, LatencyPlan latency, const std::string &
 	latency.requests = plan.connections;
 	latency.warmup = plan.warmup;
 	return measure_latency(latency);
+}
+
+/* @visit: PROTOCOL=ADDRESS:PORT. */
+Figures count_visits(const Plan &plan, const std::string &visit, uint32_t requests)
+{
+	const size_t equals = visit.find('=');
+
+	if (equals == std::string::npos)
+		throw UsageError("--visit: '" + visit + "' is not PROTOCOL=ADDRESS:PORT");
+
+	const VisitResult result = run_visits({
+		.protocol = visit.substr(0, equals),
+		.server = Endpoint::parse(visit.substr(equals + 1)),
+		.client_cpus = plan.client_cpus,
+		.connections = plan.connections,
+		.warmup = plan.warmup,
+		.requests = requests,
+	});
+
+	return local_of(result.local, result.connections);
 }
 
 Figures count_dialogue(const Plan &plan, DialoguePlan dialogue)
@@ -88,7 +114,7 @@ int main(int argc, char **argv)
 	LatencyPlan latency;
 	CrowdPlan crowd;
 	DialoguePlan dialogue;
-	std::string label, setup, latency_setup, talk, table;
+	std::string label, setup, latency_setup, talk, visit, table;
 	std::vector<uint32_t> entries;
 	bool memory = false;
 	uint32_t duration_ms = 0, pace_us = 0, pause_us = 0;
@@ -148,8 +174,11 @@ int main(int argc, char **argv)
 		->check(CLI::IsMember(setups()));
 	app.add_option("--flight", dialogue.flight, "Of it, connections of a client at a time")
 		->check(CLI::Range(1U, 1024U));
-	app.add_option("--requests", dialogue.requests, "Of each connection");
+	app.add_option("--requests", dialogue.requests, "Of each connection, likewise of --visit");
 	app.add_option("--pause-us", pause_us, "Before each, on average");
+	app.add_option("--visit", visit,
+		       "Instead of round trips: one window of connections to a server that is "
+		       "there, as http=ADDRESS:PORT or resp=ADDRESS:PORT");
 	app.add_option("--crowd-connections", crowd.connections,
 		       "Of --short, over loopback: idle ones that are there before");
 	app.add_option("--crowd-listeners", crowd.listeners, "Likewise, on other ports");
@@ -166,7 +195,7 @@ int main(int argc, char **argv)
 		plan.pace = std::chrono::microseconds(pace_us);
 		dialogue.pause = std::chrono::microseconds(pause_us);
 		if (!loop && !turns && setup.empty() && latency_setup.empty() && talk.empty() &&
-		    table.empty() && !plan.rounds == !duration_ms)
+		    visit.empty() && table.empty() && !plan.rounds == !duration_ms)
 			throw CLI::ValidationError("--rounds or --duration-ms");
 		if (!pace_us && !latency_setup.empty())
 			throw CLI::ValidationError("--latency wants --pace-us");
@@ -219,6 +248,10 @@ int main(int argc, char **argv)
 			print(label,
 			      memory ? crowd_memory(setups().at(setup), crowd, plan.server_cpus)
 				     : count_short_connections(plan, setups().at(setup), crowd));
+			return 0;
+		}
+		if (!visit.empty()) {
+			print(label, count_visits(plan, visit, dialogue.requests));
 			return 0;
 		}
 		if (!talk.empty()) {

@@ -9,12 +9,10 @@
 
 #include <cerrno>
 
-#include <pthread.h>
-
 #include "bench/accepted.h"
 #include "bench/acceptor.h"
 #include "bench/direct_acceptor.h"
-#include "bench/mark.h"
+#include "bench/meeting.h"
 #include "bench/netns.h"
 #include "bench/process.h"
 #include "bench/shared_memory.h"
@@ -30,16 +28,9 @@ constexpr size_t workers_max = 64;
 
 /* What the processes have in common. */
 struct Shared {
-	explicit Shared(size_t processes)
-	{
-		pthread_barrierattr_t attributes;
+	explicit Shared(size_t processes) : clients(processes) {}
 
-		pthread_barrierattr_init(&attributes);
-		pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-		pthread_barrier_init(&clients, &attributes, static_cast<unsigned>(processes));
-	}
-
-	pthread_barrier_t clients;
+	Meeting clients;
 	ShortResult result;
 	Accepted accepted[workers_max];
 };
@@ -92,33 +83,22 @@ ShortResult sum_of(std::span<const Accepted> all, uint64_t expected)
 	return result;
 }
 
-/* The first client's window holds those of all. */
 void run_client(const ShortPlan &plan, size_t index, const Endpoint &target, Shared &shared)
 {
-	const auto meet = [&] { pthread_barrier_wait(&shared.clients); };
 	const uint64_t warmup = uint64_t{plan.warmup} * plan.client_cpus.size();
 	const uint64_t counted = uint64_t{plan.connections} * plan.client_cpus.size();
 	ShortResult before;
 
 	pin_to_cpu(plan.client_cpus[index]);
-	for (uint32_t i = 0; i < plan.warmup; i++)
-		connect_once(target);
-	meet();
-	if (!index) {
-		before = sum_of(shared.accepted, warmup);
-		mark_begin();
-	}
-	meet();
-	for (uint32_t i = 0; i < plan.connections; i++)
-		connect_once(target);
-	meet();
-	if (!index) {
-		mark_end();
-		const ShortResult after = sum_of(shared.accepted, warmup + counted);
+	take_part(
+		shared.clients, !index, {plan.warmup, plan.connections},
+		[&] { connect_once(target); }, [&] { before = sum_of(shared.accepted, warmup); },
+		[&] {
+			const ShortResult after = sum_of(shared.accepted, warmup + counted);
 
-		shared.result.accepted = after.accepted - before.accepted;
-		shared.result.local = after.local - before.local;
-	}
+			shared.result.accepted = after.accepted - before.accepted;
+			shared.result.local = after.local - before.local;
+		});
 }
 
 } // namespace

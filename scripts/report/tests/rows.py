@@ -98,6 +98,14 @@ def steer(more: float = 20.0) -> list[Row]:
             {**row, "setup": "loaded, idle", "more": more}]
 
 
+def daemons() -> list[Row]:
+    return [{"protocol": "http", "server": server, "requests": requests, "cpus": 4, "seeds": 3,
+             "instructions": 100000.0 * scale + 20000 * requests,
+             "instructions_range": [99000.0 * scale, 101000.0 * scale],
+             "dirty_transfers": 40.0 * scale, "upgrades": 10.0, "local_share": 1.0 / scale}
+            for server, scale in (("lanesd", 1), ("nginx", 2)) for requests in (1, 17)]
+
+
 def server() -> list[Row]:
     per_cpu = {"rotations": 30, "median": 200000.0, "low": 190000.0, "high": 210000.0}
     ratio = {"rotations": 30, "median": 1.3, "low": 1.2, "high": 1.4}
@@ -111,7 +119,7 @@ def server() -> list[Row]:
 
 ALL: dict[str, Callable[[], list[Row]]] = {
     "contention": contention, "latency": latency, "growth": growth, "locality": locality,
-    "ledger": ledger, "steer": steer, "observe": steer, "server": server}
+    "ledger": ledger, "daemons": daemons, "steer": steer, "observe": steer, "server": server}
 
 
 def write(folder: Path, names: tuple[str, ...] = tuple(ALL)) -> None:

@@ -17,7 +17,7 @@ from . import rows
 # What a chapter is made from.
 SECTIONS = {"cost": "contention", "ledger": "ledger", "latency": "latency",
             "locality": "locality", "growth": "growth", "projection": "contention",
-            "packets": "steer", "server": "server"}
+            "packets": "steer", "daemons": "daemons", "server": "server"}
 VOID = {"meta", "br", "link", "hr", "img", "input"}
 
 
@@ -135,6 +135,13 @@ class Whole(unittest.TestCase):
         echo, goals = self.section("server").tables()
         self.assertEqual(echo.rows, [[200, "near", 200000, "1.30 (1.20 to 1.40)"]])
         self.assertEqual(goals.rows, [["Echo; 1024 bytes", 1, 0, 0]])
+
+    def test_servers_beside_the_first_and_a_further_request(self) -> None:
+        lanesd, nginx = self.section("daemons").tables()[0].rows
+        self.assertEqual(lanesd[:4], ["lanesd", 3, "120,000 (1.00)", "0.8 %"])
+        self.assertEqual(nginx[2], "220,000 (1.83)")
+        self.assertEqual(nginx[4:7], ["80.0 (2.00)", "0.0 %", 50.0])
+        self.assertEqual(nginx[7:], ["20,000 (1.00)", "0.0 (no ratio)"])
 
     def test_growth_of_each_kind(self) -> None:
         titles = [table.title for table in self.section("growth").tables()]
