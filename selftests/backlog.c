@@ -145,7 +145,8 @@ TEST(backlog__one_lane)
 
 /*
  * All handshakes are half open while there is room, on every CPU, as the clients
- * hear nothing; then all are acknowledged. Over veth early demux finds them, over loopback the hook does.
+ * hear nothing; then all are acknowledged. Over veth early demux finds them, over
+ * loopback the hook does.
  */
 static int admitted_by_acks(enum kind kind, int backlog, int client_netns)
 {
