@@ -3,31 +3,13 @@
 # bench-contention's boots and its rows as JSON. A boot's NAME ends in
 # SIDE-CPUS-SEED. Figures are per connection, means over the seeds.
 
-BEGIN {
-	FS = "\t"
-	json = ARGV[1]
-	for (a = 2; a < ARGC; a++)
-		read_boot(ARGV[a])
-	for (t = 1; t <= ntables; t++)
-		print_table(tables[t])
-	write_json()
-}
-
 # Of the server's side alone, only its CPUs.
 function read_boot(name, part, count, table, n, i) {
 	count = split(name, part, "[-/]")
 	table = part[count - 2] FS part[count - 1]
 	n = read_windows(name, 1, part[count - 2] == "server" ? part[count - 1] : 0)
 	for (i = 1; i <= n; i++)
-		add_row(table, table FS label[i], i)
-}
-
-function add_row(table, row, window) {
-	if (!(table in rows))
-		tables[++ntables] = table
-	if (!(row in seeds))
-		row_of[table, ++rows[table]] = row
-	add_window(row, window)
+		add_window(table, table FS label[i], i)
 }
 
 function print_table(table, part, i, row) {
@@ -47,20 +29,12 @@ function print_table(table, part, i, row) {
 	}
 }
 
-function write_json(t, i, part, row, separator) {
-	separator = "[\n"
-	for (t = 1; t <= ntables; t++)
-		for (i = 1; i <= rows[tables[t]]; i++) {
-			row = row_of[tables[t], i]
-			split(row, part, FS)
-			printf("%s{\"setup\": \"%s\", \"cpus\": %d, \"side\": \"%s\", \"seeds\": %d",
-				separator, part[3], part[2], part[1], seeds[row]) > json
-			write_figure(json, row, "instructions")
-			write_figure(json, row, "dirty_transfers")
-			write_figure(json, row, "upgrades")
-			write_figure(json, row, "local_share")
-			printf("}") > json
-			separator = ",\n"
-		}
-	printf("\n]\n") > json
+function members(row, part) {
+	split(row, part, FS)
+	return sprintf("\"setup\": \"%s\", \"cpus\": %d, \"side\": \"%s\", \"seeds\": %d",
+		part[3], part[2], part[1], seeds[row])
+}
+
+function figures(row) {
+	return window_figures()
 }

@@ -3,32 +3,12 @@
 # bench-daemons' boots and its rows as JSON. A boot's NAME ends in CPUS-SEED. Of each
 # server there is a window with a request in each connection, and one with more.
 
-BEGIN {
-	FS = "\t"
-	json = ARGV[1]
-	for (a = 2; a < ARGC; a++)
-		read_boot(ARGV[a])
-	for (t = 1; t <= ntables; t++)
-		print_table(tables[t])
-	write_json()
-}
-
 function read_boot(name, part, count, cpus, n, i) {
 	count = split(name, part, "[-/]")
 	cpus = part[count - 1]
 	n = read_windows(name, 2, 0)
 	for (i = 1; i <= n; i++)
-		add_row(cpus, label[i], i)
-}
-
-function add_row(cpus, labels, window, part, row) {
-	split(labels, part, FS)
-	if (!(cpus in rows))
-		tables[++ntables] = cpus
-	row = cpus FS labels
-	if (!(row in seeds))
-		row_of[cpus, ++rows[cpus]] = row
-	add_window(row, window)
+		add_window(cpus, cpus FS label[i], i)
 }
 
 # What one more request in a connection costs: rows come by pairs.
@@ -57,22 +37,13 @@ function print_table(cpus, i, part, row) {
 	}
 }
 
-function write_json(t, i, part, row, separator) {
-	separator = "[\n"
-	for (t = 1; t <= ntables; t++)
-		for (i = 1; i <= rows[tables[t]]; i++) {
-			row = row_of[tables[t], i]
-			split(row, part, FS)
-			split(part[2], named, ":")
-			printf("%s{\"protocol\": \"%s\", \"server\": \"%s\", \"requests\": %d",
-				separator, named[1], named[2], part[3]) > json
-			printf(", \"cpus\": %d, \"seeds\": %d", part[1], seeds[row]) > json
-			write_figure(json, row, "instructions")
-			write_figure(json, row, "dirty_transfers")
-			write_figure(json, row, "upgrades")
-			write_figure(json, row, "local_share")
-			printf("}") > json
-			separator = ",\n"
-		}
-	printf("\n]\n") > json
+function members(row, part, named) {
+	split(row, part, FS)
+	split(part[2], named, ":")
+	return sprintf("\"protocol\": \"%s\", \"server\": \"%s\", \"requests\": %d, " \
+		"\"cpus\": %d, \"seeds\": %d", named[1], named[2], part[3], part[1], seeds[row])
+}
+
+function figures(row) {
+	return window_figures()
 }

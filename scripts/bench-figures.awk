@@ -1,7 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# For tables of boots that were counted, as awk -f bench-figures.awk -f TABLE: of
-# each row the mean over seeds, and the range. A boot's results are in NAME.lines,
-# what the plugin counted is in NAME.counts.
+# awk -f bench-figures.awk -f TABLE JSON NAME...: tables of the boots NAME, and their
+# rows as JSON; of each row the mean over seeds, and the range. A boot's results are in
+# NAME.lines, what the plugin counted is in NAME.counts. TABLE has
+#   read_boot(NAME)         adds its figures to rows by add_seed(), or add_window()
+#   print_table(TABLE)
+#   members(ROW)            of its object in the JSON, besides its figures
+#   figures(ROW)            their names, with a space between
+
+BEGIN {
+	FS = "\t"
+	json = ARGV[1]
+	for (a = 2; a < ARGC; a++)
+		read_boot(ARGV[a])
+	for (t = 1; t <= ntables; t++)
+		print_table(tables[t])
+	write_json()
+}
 
 # read_windows(NAME, LABELS, CPUS): the boot's windows into label[], connections[]
 # and local[], from 1, and insns[], dirty[] and upgrades[] of the first CPUS CPUs,
@@ -54,22 +68,35 @@ function read_counts(file, cpus, line, field, window) {
 	return window - 1
 }
 
-# add_window(ROW, I): window I as the row's next seed.
-function add_window(row, i) {
-	seeds[row]++
+# add_seed(TABLE, ROW): that one more of the row's seeds follows.
+function add_seed(table, row) {
+	if (!(table in rows))
+		tables[++ntables] = table
+	if (!seeds[row]++)
+		row_of[table, ++rows[table]] = row
+}
+
+# Of the seed that was added last.
+function add(row, figure, value) {
+	value += 0
+	if (!((row, figure) in total) || value < least[row, figure])
+		least[row, figure] = value
+	if (!((row, figure) in total) || value > most[row, figure])
+		most[row, figure] = value
+	total[row, figure] += value
+}
+
+# add_window(TABLE, ROW, I): window I as the row's next seed.
+function add_window(table, row, i) {
+	add_seed(table, row)
 	add(row, "instructions", insns[i] / connections[i])
 	add(row, "dirty_transfers", dirty[i] / connections[i])
 	add(row, "upgrades", upgrades[i] / connections[i])
 	add(row, "local_share", local[i])
 }
 
-# Before it, the row has one more seed.
-function add(row, figure, value) {
-	total[row, figure] += value
-	if (seeds[row] == 1 || value < least[row, figure])
-		least[row, figure] = value
-	if (seeds[row] == 1 || value > most[row, figure])
-		most[row, figure] = value
+function window_figures() {
+	return "instructions dirty_transfers upgrades local_share"
 }
 
 function mean(row, figure) {
@@ -80,7 +107,19 @@ function spread(row, figure) {
 	return mean(row, figure) ? 50 * (most[row, figure] - least[row, figure]) / mean(row, figure) : 0
 }
 
-function write_figure(json, row, figure) {
-	printf(", \"%s\": %.7g, \"%s_range\": [%.7g, %.7g]", figure, mean(row, figure), figure,
-		least[row, figure], most[row, figure]) > json
+function write_json(t, i, f, n, row, name, separator) {
+	separator = "[\n"
+	for (t = 1; t <= ntables; t++)
+		for (i = 1; i <= rows[tables[t]]; i++) {
+			row = row_of[tables[t], i]
+			printf("%s{%s", separator, members(row)) > json
+			n = split(figures(row), name, " ")
+			for (f = 1; f <= n; f++)
+				printf(", \"%s\": %.7g, \"%s_range\": [%.7g, %.7g]", name[f],
+					mean(row, name[f]), name[f], least[row, name[f]],
+					most[row, name[f]]) > json
+			printf("}") > json
+			separator = ",\n"
+		}
+	printf("\n]\n") > json
 }

@@ -3,18 +3,8 @@
 # bench-growth's boots and their rows as JSON. A boot's NAME ends in PART-N-SEED.
 
 BEGIN {
-	FS = "\t"
-	json = ARGV[1]
 	beside["established"] = "idle connections to the same port"
 	beside["listeners"] = "listeners on other ports"
-	for (a = 2; a < ARGC; a++)
-		read_boot(ARGV[a])
-	for (t = 1; t <= ntables; t++)
-		if (tables[t] == "memory")
-			print_memory()
-		else
-			print_counted(tables[t])
-	write_json()
 }
 
 function read_boot(name, part, count, n, i) {
@@ -24,17 +14,8 @@ function read_boot(name, part, count, n, i) {
 		return
 	}
 	n = read_windows(name, 3, 0)
-	for (i = 1; i <= n; i++) {
-		note_row(part[count - 2], part[count - 2] FS label[i])
-		add_window(part[count - 2] FS label[i], i)
-	}
-}
-
-function note_row(table, row) {
-	if (!(table in rows))
-		tables[++ntables] = table
-	if (!(row in seeds))
-		row_of[table, ++rows[table]] = row
+	for (i = 1; i <= n; i++)
+		add_window(part[count - 2], part[count - 2] FS label[i], i)
 }
 
 # Lines are OBJECT, SETUP, bytes=N, then what these are made of.
@@ -44,8 +25,7 @@ function read_memory(name, cpus, line, part, n, i, row, pair, seen) {
 		if (n < 3 || part[3] !~ /^bytes=/)
 			continue
 		row = "memory" FS part[1] FS part[2] FS cpus
-		note_row("memory", row)
-		seeds[row]++
+		add_seed("memory", row)
 		seen++
 		for (i = 3; i <= n; i++) {
 			split(part[i], pair, "=")
@@ -69,15 +49,13 @@ function add_differences(cpus, row, seed, more, of_one) {
 	more = bytes["listener", "lanes", cpus, seed] - bytes["listener", "stock", cpus, seed]
 	attach[cpus, seed] = more
 	row = "memory" FS "listener" FS "attach" FS cpus
-	note_row("memory", row)
-	seeds[row]++
+	add_seed("memory", row)
 	add(row, "bytes", more)
 	if (cpus == 1 || !((1, seed) in attach))
 		return
 	of_one = attach[1, seed]
 	row = "memory" FS "lane" FS "lanes" FS cpus
-	note_row("memory", row)
-	seeds[row]++
+	add_seed("memory", row)
 	add(row, "bytes", (more - of_one) / (cpus - 1))
 }
 
@@ -94,6 +72,13 @@ function base_of(row, part, other, i, candidate, best) {
 		}
 	}
 	return best
+}
+
+function print_table(table) {
+	if (table == "memory")
+		print_memory()
+	else
+		print_counted(table)
 }
 
 function print_counted(table, i, part, row, base) {
@@ -146,27 +131,16 @@ function how_of(object, setup) {
 	return "growth of the table, by its entries"
 }
 
-function write_json(t, i, row, part, separator) {
-	separator = "[\n"
-	for (t = 1; t <= ntables; t++)
-		for (i = 1; i <= rows[tables[t]]; i++) {
-			row = row_of[tables[t], i]
-			split(row, part, FS)
-			printf("%s{\"part\": \"%s\", ", separator, part[1]) > json
-			separator = ",\n"
-			if (part[1] == "memory") {
-				printf("\"object\": \"%s\", \"setup\": \"%s\", \"cpus\": %d, \"how\": \"%s\", \"seeds\": %d",
-					part[2], part[3], part[4], how_of(part[2], part[3]), seeds[row]) > json
-				write_figure(json, row, "bytes")
-			} else {
-				printf("\"setup\": \"%s\", \"others\": \"%s\", \"count\": %d, \"cpus\": 4, \"seeds\": %d",
-					part[2], part[3], part[4], seeds[row]) > json
-				write_figure(json, row, "instructions")
-				write_figure(json, row, "dirty_transfers")
-				write_figure(json, row, "upgrades")
-				write_figure(json, row, "local_share")
-			}
-			printf("}") > json
-		}
-	printf("\n]\n") > json
+function members(row, part) {
+	split(row, part, FS)
+	if (part[1] == "memory")
+		return sprintf("\"part\": \"memory\", \"object\": \"%s\", \"setup\": \"%s\", " \
+			"\"cpus\": %d, \"how\": \"%s\", \"seeds\": %d", part[2], part[3], part[4],
+			how_of(part[2], part[3]), seeds[row])
+	return sprintf("\"part\": \"%s\", \"setup\": \"%s\", \"others\": \"%s\", \"count\": %d, " \
+		"\"cpus\": 4, \"seeds\": %d", part[1], part[2], part[3], part[4], seeds[row])
+}
+
+function figures(row) {
+	return row ~ /^memory/ ? "bytes" : window_figures()
 }

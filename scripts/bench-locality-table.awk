@@ -2,16 +2,13 @@
 # awk -f bench-figures.awk -f bench-locality-table.awk JSON FILE...: a table of
 # bench-locality's lines and its rows as JSON. Shares are means over the repetitions.
 
-BEGIN {
-	FS = "\t"
-	json = ARGV[1]
-	for (a = 2; a < ARGC; a++)
-		while ((getline line < ARGV[a]) > 0)
-			add_line(line)
-	if (!nrows)
-		fail("no lines")
-	print_table()
-	write_json()
+function read_boot(file, line, seen) {
+	while ((getline line < file) > 0) {
+		add_line(line)
+		seen++
+	}
+	if (!seen)
+		fail(file ": no lines")
 }
 
 function add_line(line, part, n, i, pair, row, value) {
@@ -20,14 +17,12 @@ function add_line(line, part, n, i, pair, row, value) {
 		split(part[i], pair, "=")
 		value[pair[1]] = pair[2]
 	}
-	row = part[1] FS part[2] FS part[3] FS part[4]
 	# What laneflow has not seen is in no share.
 	if (value["lost"] || value["syn_not_seen"] || value["accepted"] != value["connections"] ||
 	    value["with_data"] != value["connections"])
 		fail("laneflow missed some of: " line)
-	if (!(row in seeds))
-		row_of[++nrows] = row
-	seeds[row]++
+	row = part[1] FS part[2] FS part[3] FS part[4]
+	add_seed(part[2] FS part[3] FS part[4], row)
 	total[row, "connections"] += value["connections"]
 	add(row, "syn_accept", value["accepted_on_syn_cpu"] / value["accepted"])
 	add(row, "accept_data", value["data_on_accept_cpu"] / value["with_data"])
@@ -35,37 +30,30 @@ function add_line(line, part, n, i, pair, row, value) {
 	add(row, "request_local", value["local"])
 }
 
-function print_table(i, part, before) {
-	printf("%-18s %5s %6s %-9s %11s %6s %6s %6s %6s %6s\n", "share of connections", "CPUs",
-		"queues", "placement", "connections", "syn=", "accept", "all", "+-", "reads")
-	printf("%-18s %5s %6s %-9s %11s %6s %6s %6s %6s %6s\n", "", "", "", "", "", "accept",
-		"=data", "three", "", "local")
-	for (i = 1; i <= nrows; i++) {
-		split(row_of[i], part, FS)
-		if (part[3] FS part[4] != before && i > 1)
-			print ""
-		before = part[3] FS part[4]
-		printf("%-18s %5d %6d %-9s %11d %5.1f%% %5.1f%% %5.1f%% %5.1f%% %5.1f%%\n", part[1],
-			part[2], part[3], part[4], total[row_of[i], "connections"],
-			100 * mean(row_of[i], "syn_accept"), 100 * mean(row_of[i], "accept_data"),
-			100 * mean(row_of[i], "all_three"),
-			50 * (most[row_of[i], "all_three"] - least[row_of[i], "all_three"]),
-			100 * mean(row_of[i], "request_local"))
+function print_table(table, i, part, row) {
+	split(table, part, FS)
+	printf("%s%d CPUs, %d queues, %s\n", printed++ ? "\n" : "", part[1], part[2], part[3])
+	printf("%-18s %11s %6s %6s %6s %6s %6s\n", "share of connections", "connections",
+		"syn=", "accept", "all", "+-", "reads")
+	printf("%-18s %11s %6s %6s %6s %6s %6s\n", "", "", "accept", "=data", "three", "", "local")
+	for (i = 1; i <= rows[table]; i++) {
+		row = row_of[table, i]
+		split(row, part, FS)
+		printf("%-18s %11d %5.1f%% %5.1f%% %5.1f%% %5.1f%% %5.1f%%\n", part[1],
+			total[row, "connections"], 100 * mean(row, "syn_accept"),
+			100 * mean(row, "accept_data"), 100 * mean(row, "all_three"),
+			50 * (most[row, "all_three"] - least[row, "all_three"]),
+			100 * mean(row, "request_local"))
 	}
 }
 
-function write_json(i, part) {
-	for (i = 1; i <= nrows; i++) {
-		split(row_of[i], part, FS)
-		printf("%s{\"setup\": \"%s\", \"cpus\": %d, \"queues\": %d, \"placement\": \"%s\"",
-			i > 1 ? ",\n" : "[\n", part[1], part[2], part[3], part[4]) > json
-		printf(", \"connections\": %d, \"repetitions\": %d", total[row_of[i], "connections"],
-			seeds[row_of[i]]) > json
-		write_figure(json, row_of[i], "syn_accept")
-		write_figure(json, row_of[i], "accept_data")
-		write_figure(json, row_of[i], "all_three")
-		write_figure(json, row_of[i], "request_local")
-		printf("}") > json
-	}
-	printf("\n]\n") > json
+function members(row, part) {
+	split(row, part, FS)
+	return sprintf("\"setup\": \"%s\", \"cpus\": %d, \"queues\": %d, \"placement\": \"%s\", " \
+		"\"connections\": %d, \"repetitions\": %d", part[1], part[2], part[3], part[4],
+		total[row, "connections"], seeds[row])
+}
+
+function figures(row) {
+	return "syn_accept accept_data all_three request_local"
 }
