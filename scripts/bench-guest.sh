@@ -13,12 +13,11 @@ programs=()
 # prepare_guest INIT MODULE...: programs, plugins, and an initramfs. MODULEs are paths
 # below the kernel's folder.
 prepare_guest() {
-	local part headers
+	local part
 	for part in "build/$series/lanes.ko" build/bin/lanes-bench; do
 		[ -e "$part" ] || die "$part is missing: run make ${0##*/}"
 	done
-	headers=$(scripts/plugin/header)
-	scripts/in-root make -s -f scripts/build.mk plugins PLUGIN_HEADERS="$headers"
+	make_plugins
 	scripts/in-root scripts/bench-initramfs "${programs[@]/#/-p}" "$series" "$out/initramfs" "$@"
 }
 

@@ -38,3 +38,10 @@ series_release() {
 		die "no kernel series '$1': scripts/KERNELS has $(series_list | xargs)"
 	printf '%s\n' "$release"
 }
+
+# QEMU's plugins, into build/plugin.
+make_plugins() {
+	local headers
+	headers=$("$LANES_TREE/scripts/plugin/header")
+	"$LANES_TREE/scripts/in-root" make -s -f scripts/build.mk plugins PLUGIN_HEADERS="$headers"
+}
