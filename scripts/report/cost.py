@@ -3,7 +3,7 @@
 
 from .counts import Counts, range_of, spread_of
 from .lines import Lines, Spot
-from .section import Figure, Section
+from .section import Figure, Section, chapter
 from .source import Row, Source
 from .table import Cell, Table, show
 
@@ -15,11 +15,8 @@ FIGURES = {"dirty_transfers": "Dirty transfers", "instructions": "Instructions",
 CLOSE_UP = 100.0
 
 
-def cost_section(source: Source) -> Section:
-    section = Section("cost", "Cost of a connection against CPUs")
-    if source.missing:
-        section.text.append(source.missing)
-        return section
+@chapter("cost", "Cost of a connection against CPUs")
+def cost_section(section: Section, source: Source) -> None:
     counts = Counts(source.rows)
     section.text.append(
         "Guest instructions and dirty transfers (a cache line taken from a CPU that had modified "
@@ -29,7 +26,6 @@ def cost_section(source: Source) -> Section:
             section.text.append(f"{what.capitalize()}: not run: make bench-contention")
             continue
         section.figures += _figures(counts, side, what)
-    return section
 
 
 def _figures(counts: Counts, side: str, what: str) -> list[Figure]:

@@ -2,18 +2,15 @@
 """The chapter on whole servers: what a connection and a request cost at each."""
 
 from .counts import spread_of
-from .section import Figure, Section
+from .section import Figure, Section, chapter
 from .source import Row, Source
 from .table import Cell, Table
 
 FIGURES = ("instructions", "dirty_transfers")
 
 
-def daemons_section(source: Source) -> Section:
-    section = Section("daemons", "Servers, counted")
-    if source.missing:
-        section.text.append(source.missing)
-        return section
+@chapter("daemons", "Servers, counted")
+def daemons_section(section: Section, source: Source) -> None:
     section.text.append(
         "A connection in which a client asks once, and what each further request in it costs: "
         "client and server, user and kernel, over loopback. In brackets, the ratio to the first "
@@ -23,7 +20,6 @@ def daemons_section(source: Source) -> Section:
         places.setdefault((row["protocol"], int(row["cpus"])), []).append(row)
     for (protocol, cpus), rows in places.items():
         section.figures.append(Figure(_table(f"{protocol.upper()}, {cpus} CPUs", rows)))
-    return section
 
 
 def _table(title: str, rows: list[Row]) -> Table:

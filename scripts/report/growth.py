@@ -4,7 +4,7 @@
 from .counts import range_of, spread_of
 from .lines import Lines, Spot
 from .scale import decades
-from .section import Figure, Section
+from .section import Figure, Section, chapter
 from .setups import order
 from .source import Row, Source
 from .table import Table
@@ -13,11 +13,8 @@ PARTS = {"established": "established connections", "listeners": "listeners"}
 FIGURES = {"instructions": "instructions", "dirty_transfers": "dirty transfers"}
 
 
-def growth_section(source: Source) -> Section:
-    section = Section("growth", "Growth")
-    if source.missing:
-        section.text.append(source.missing)
-        return section
+@chapter("growth", "Growth")
+def growth_section(section: Section, source: Source) -> None:
     for part, what in PARTS.items():
         rows = [row for row in source.rows if row["part"] == part]
         # Of listeners there are several kinds of others.
@@ -31,7 +28,6 @@ def growth_section(source: Source) -> Section:
         section.figures.append(Figure(_memory(memory)))
     else:
         section.text.append("Memory: not run: make bench-growth")
-    return section
 
 
 def _figures(rows: list[Row], what: str) -> list[Figure]:

@@ -4,7 +4,7 @@
 from typing import Any
 
 from .bars import Bars
-from .section import Figure, Section
+from .section import Figure, Section, chapter
 from .setups import order
 from .source import Source
 from .table import Cell, Table
@@ -12,11 +12,8 @@ from .table import Cell, Table
 PERCENTILES = ("p50", "p99", "p999")
 
 
-def latency_section(source: Source) -> Section:
-    section = Section("latency", "Latency under trouble")
-    if source.missing:
-        section.text.append(source.missing)
-        return section
+@chapter("latency", "Latency under trouble")
+def latency_section(section: Section, source: Source) -> None:
     section.text.append(
         "Waits are in µs of the guest's clock, which counts instructions (1 µs is 1000 of them) "
         "and jumps while all sleep: repeatable, but no real time. Unserved are connections that "
@@ -34,7 +31,6 @@ def latency_section(source: Source) -> Section:
             if lost:
                 plot.remarks[str(row["trouble"]), row["setup"]] = f"{lost:g} failed or unserved"
         section.figures.append(Figure(_table(here, cpus), plot.draw()))
-    return section
 
 
 def _table(rows: list[dict[str, Any]], cpus: int) -> Table:

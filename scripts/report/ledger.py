@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 
-from .section import Figure, Section
+from .section import Figure, Section, chapter
 from .setups import order
 from .source import Row, Source
 from .table import Cell, Table
@@ -31,11 +31,8 @@ def of_object(rows: list[Row], begin: str, setup: str) -> float | None:
     return sum(row.get(setup, 0.0) for row in named)
 
 
-def ledger_section(source: Source) -> Section:
-    section = Section("ledger", "The ledger")
-    if source.missing:
-        section.text.append(source.missing)
-        return section
+@chapter("ledger", "The ledger")
+def ledger_section(section: Section, source: Source) -> None:
     section.text.append("Dirty transfers per connection by stage, line and function, where a "
                         f"set-up has at least {LEAST}.")
     setups = setups_of(source.rows)
@@ -55,4 +52,3 @@ def ledger_section(source: Source) -> Section:
         table.rows.append(cells + [values.get(setup, 0.0) for setup in setups])
     table.rows.append(["all others", "", "", "", "", *rest.values()])
     section.figures.append(Figure(table))
-    return section

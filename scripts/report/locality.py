@@ -3,7 +3,7 @@
 
 from .bars import Bars
 from .counts import range_of
-from .section import Figure, Section
+from .section import Figure, Section, chapter
 from .setups import order
 from .source import Row, Source
 from .table import Table
@@ -22,11 +22,8 @@ def by_place(rows: list[Row]) -> dict[str, list[Row]]:
     return places
 
 
-def locality_section(source: Source) -> Section:
-    section = Section("locality", "Locality")
-    if source.missing:
-        section.text.append(source.missing)
-        return section
+@chapter("locality", "Locality")
+def locality_section(section: Section, source: Source) -> None:
     section.text.append("Share of connections whose SYN was processed, which were accepted, and "
                         "whose data were processed on one CPU.")
     plot = Bars("Locality", "SYN, accept and data on the same CPU, % of connections", most=100.0)
@@ -42,4 +39,3 @@ def locality_section(source: Source) -> Section:
                                *(100 * float(row[figure]) for figure in FIGURES),
                                50 * (high - low)])
     section.figures.append(Figure(table, plot.draw()))
-    return section

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A chapter of the report: what it says, draws and tabulates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
+from .source import Source
 from .table import Table
 
 
@@ -36,3 +39,19 @@ class Section:
         parts = [f"## {self.title}"] + self.text
         parts += [table.as_markdown() for table in self.tables()]
         return "\n\n".join(parts) + "\n"
+
+
+def chapter(name: str, title: str) -> Callable[[Callable[[Section, Source], None]],
+                                               Callable[[Source], Section]]:
+    """A section from what fills it, unless its source is missing."""
+    def of(fill: Callable[[Section, Source], None]) -> Callable[[Source], Section]:
+        @wraps(fill)
+        def make(source: Source) -> Section:
+            section = Section(name, title)
+            if source.missing:
+                section.text.append(source.missing)
+            else:
+                fill(section, source)
+            return section
+        return make
+    return of

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The chapter on the server: bench-server's ratios, and what became of its goals."""
 
-from .section import Figure, Section
+from .section import Figure, Section, chapter
 from .source import Row, Source
 from .table import Cell, Table
 
 VERDICTS = {"pass": "met", "FAIL": "not met", "no figures": "no figures"}
 
 
-def server_section(source: Source) -> Section:
-    section = Section("server", "The server")
-    if source.missing:
-        section.text.append(source.missing)
-        return section
+@chapter("server", "The server")
+def server_section(section: Section, source: Source) -> None:
     section.text.append(
         "Requests per server CPU-second on the machine that ran it: of each table's first server "
         "the requests, of the others the ratio to it, the median of paired slices and its 95 % "
@@ -27,7 +24,6 @@ def server_section(source: Source) -> Section:
         if verdicts:
             goals.rows.append([_load(part), *(verdicts.count(word) for word in VERDICTS)])
     section.figures.append(Figure(goals))
-    return section
 
 
 def _load(part: Row) -> str:
