@@ -3,6 +3,7 @@
 #define LANES_BENCH_ACCEPTED_H
 
 #include <atomic>
+#include <span>
 
 #include <cstdint>
 
@@ -29,6 +30,28 @@ struct alignas(64) Accepted {
 		count_one(all);
 	}
 };
+
+/** What all have counted so far, or between two moments. */
+struct AcceptedSum {
+	uint64_t all = 0;
+	uint64_t local = 0;
+
+	AcceptedSum operator-(const AcceptedSum &before) const
+	{
+		return {all - before.all, local - before.local};
+	}
+};
+
+inline AcceptedSum sum_of(std::span<const Accepted> each)
+{
+	AcceptedSum sum;
+
+	for (const Accepted &accepted : each) {
+		sum.all += accepted.all;
+		sum.local += accepted.local;
+	}
+	return sum;
+}
 
 } // namespace lanes
 

@@ -105,11 +105,7 @@ DialogueResult run_dialogue(const DialoguePlan &plan)
 	enter_netns(plan.client_netns);
 	for (size_t i = 0; i < plan.client_cpus.size(); i++)
 		clients.emplace_back("client", [&, i] { run_client(plan, i, target); });
-	for (Process &client : clients)
-		client.finish();
-	for (Process &worker : workers)
-		if (!worker.alive())
-			throw std::runtime_error("a worker failed");
+	finish(clients);
 	for (const Served &served : shared.served) {
 		result.accepted += served.accepted;
 		result.requests += served.requests;

@@ -51,7 +51,6 @@ private:
 	void request(size_t index) const;
 	Schedule schedule(size_t index, uint64_t phase) const;
 	void make_trouble();
-	void look_after_workers();
 	void add_lanes(Figures &figures) const;
 
 	const LatencyPlan &plan_;
@@ -147,14 +146,8 @@ void Latency::make_trouble()
 	if (plan_.trouble != Trouble::killed)
 		return;
 	std::this_thread::sleep_until(window_ + plan_.pace * plan_.requests / 3);
-	workers_[troubled()].signal(SIGKILL);
-}
-
-void Latency::look_after_workers()
-{
-	for (size_t i = 0; i < workers_.size(); i++)
-		if (!workers_[i].alive() && !(plan_.trouble == Trouble::killed && i == troubled()))
-			throw std::runtime_error("a worker failed");
+	/* By SIGKILL. */
+	workers_.erase(workers_.begin() + troubled());
 }
 
 void Latency::add_lanes(Figures &figures) const
@@ -195,13 +188,9 @@ Figures Latency::run()
 	for (size_t i = 0; i < plan_.client_cpus.size(); i++)
 		clients.emplace_back("client", [this, i] { request(i); });
 	make_trouble();
-	for (Process &client : clients)
-		client.finish();
-	look_after_workers();
+	finish(clients);
 
-	for (size_t i = 0; i < clients.size(); i++) {
-		const LatencyOutcome &outcome = shared_.outcomes[i];
-
+	for (const LatencyOutcome &outcome : shared_.outcomes) {
 		accept_wait.merge(outcome.accept_wait);
 		request_time.merge(outcome.request);
 		failed += outcome.failed;

@@ -14,7 +14,7 @@
 
 namespace lanes {
 
-/** What is wrong while the requests are counted; with one worker it is the second. */
+/** What is wrong while the requests are counted; of several workers with the second. */
 enum class Trouble {
 	none,
 	/** One worker sleeps before each answer. */

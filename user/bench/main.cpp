@@ -33,28 +33,25 @@ void print(const std::string &label, const Figures &figures)
 	std::putchar('\n');
 }
 
-Figures local_of(uint64_t local, uint64_t connections)
+Figures figures_of(const AcceptedSum &sum)
 {
-	const auto all = static_cast<double>(connections);
+	const auto all = static_cast<double>(sum.all);
 
-	return {{"connections", all}, {"local", static_cast<double>(local) / all}};
+	return {{"connections", all}, {"local", static_cast<double>(sum.local) / all}};
 }
 
 Figures count_short_connections(const Plan &plan, const Setup &setup, const CrowdPlan &crowd)
 {
-	const ShortResult result = run_short_connections({
+	return figures_of(run_short_connections({
 		.setup = setup,
 		.client_netns = plan.client_netns,
 		.server_netns = plan.server_netns,
 		.address = plan.address,
 		.client_cpus = plan.client_cpus,
 		.server_cpus = plan.server_cpus,
-		.connections = plan.connections,
-		.warmup = plan.warmup,
+		.turns = {plan.warmup, plan.connections},
 		.crowd = crowd,
-	});
-
-	return local_of(result.local, result.accepted);
+	}));
 }
 
 Figures time_requests(const Plan &plan, LatencyPlan latency, const std::string &setup)
@@ -77,16 +74,13 @@ Figures count_visits(const Plan &plan, const std::string &visit, uint32_t reques
 	if (equals == std::string::npos)
 		throw UsageError("--visit: '" + visit + "' is not PROTOCOL=ADDRESS:PORT");
 
-	const VisitResult result = run_visits({
+	return figures_of(run_visits({
 		.protocol = visit.substr(0, equals),
 		.server = Endpoint::parse(visit.substr(equals + 1)),
 		.client_cpus = plan.client_cpus,
-		.connections = plan.connections,
-		.warmup = plan.warmup,
+		.turns = {plan.warmup, plan.connections},
 		.requests = requests,
-	});
-
-	return local_of(result.local, result.connections);
+	}));
 }
 
 Figures count_dialogue(const Plan &plan, DialoguePlan dialogue)

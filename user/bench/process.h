@@ -2,9 +2,11 @@
 #ifndef LANES_BENCH_PROCESS_H
 #define LANES_BENCH_PROCESS_H
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include <cerrno>
 #include <csignal>
@@ -38,6 +40,11 @@ public:
 		}
 	}
 	Process(Process &&other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+	Process &operator=(Process &&other) noexcept
+	{
+		std::swap(pid_, other.pid_);
+		return *this;
+	}
 	~Process()
 	{
 		if (pid_ < 0)
@@ -46,30 +53,40 @@ public:
 		waitpid(pid_, nullptr, 0);
 	}
 
-	bool alive()
-	{
-		if (!waitpid(pid_, nullptr, WNOHANG))
-			return true;
-		pid_ = -1;
-		return false;
-	}
+	pid_t pid() const { return pid_; }
 	void signal(int number) const
 	{
 		if (kill(pid_, number))
 			throw_errno(errno, "kill");
 	}
-	void finish()
-	{
-		int status = -1;
-
-		waitpid(std::exchange(pid_, -1), &status, 0);
-		if (status)
-			throw std::runtime_error("a client failed");
-	}
 
 private:
 	pid_t pid_;
 };
+
+/** Waits until all @clients have ended.
+ *
+ *  Throws std::runtime_error as soon as one of them fails, or any other child ends:
+ *  who waits for it would never end.
+ */
+inline void finish(std::vector<Process> &clients)
+{
+	while (!clients.empty()) {
+		siginfo_t ended;
+
+		/* It stays a zombie, so that its owner may still kill it. */
+		if (waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT))
+			throw_errno(errno, "waitid");
+
+		const auto client = std::ranges::find(clients, ended.si_pid, &Process::pid);
+
+		if (client == clients.end())
+			throw std::runtime_error("a worker failed");
+		if (ended.si_code != CLD_EXITED || ended.si_status)
+			throw std::runtime_error("a client failed");
+		clients.erase(client);
+	}
+}
 
 } // namespace lanes
 

@@ -9,10 +9,8 @@
 
 #include <cerrno>
 
-#include "bench/accepted.h"
 #include "bench/acceptor.h"
 #include "bench/direct_acceptor.h"
-#include "bench/meeting.h"
 #include "bench/netns.h"
 #include "bench/process.h"
 #include "bench/shared_memory.h"
@@ -31,7 +29,7 @@ struct Shared {
 	explicit Shared(size_t processes) : clients(processes) {}
 
 	Meeting clients;
-	ShortResult result;
+	AcceptedSum result;
 	Accepted accepted[workers_max];
 };
 
@@ -60,50 +58,34 @@ void connect_once(const Endpoint &target)
 		throw_errno(errno, "the end of a connection");
 }
 
-ShortResult sum(std::span<const Accepted> all)
+/* A worker may count a connection after its client has seen its end. */
+AcceptedSum sum_when(std::span<const Accepted> each, uint64_t expected)
 {
-	ShortResult sum;
+	AcceptedSum sum = sum_of(each);
 
-	for (const Accepted &accepted : all) {
-		sum.accepted += accepted.all;
-		sum.local += accepted.local;
+	for (int tries = 0; sum.all < expected && tries < 1000; tries++) {
+		std::this_thread::sleep_for(1ms);
+		sum = sum_of(each);
 	}
 	return sum;
 }
 
-/* A worker may count a connection after its client has seen its end. */
-ShortResult sum_of(std::span<const Accepted> all, uint64_t expected)
-{
-	ShortResult result = sum(all);
-
-	for (int tries = 0; result.accepted < expected && tries < 1000; tries++) {
-		std::this_thread::sleep_for(1ms);
-		result = sum(all);
-	}
-	return result;
-}
-
 void run_client(const ShortPlan &plan, size_t index, const Endpoint &target, Shared &shared)
 {
-	const uint64_t warmup = uint64_t{plan.warmup} * plan.client_cpus.size();
-	const uint64_t counted = uint64_t{plan.connections} * plan.client_cpus.size();
-	ShortResult before;
+	const uint64_t warmup = uint64_t{plan.turns.warmup} * plan.client_cpus.size();
+	const uint64_t counted = uint64_t{plan.turns.counted} * plan.client_cpus.size();
+	AcceptedSum before;
 
 	pin_to_cpu(plan.client_cpus[index]);
 	take_part(
-		shared.clients, !index, {plan.warmup, plan.connections},
-		[&] { connect_once(target); }, [&] { before = sum_of(shared.accepted, warmup); },
-		[&] {
-			const ShortResult after = sum_of(shared.accepted, warmup + counted);
-
-			shared.result.accepted = after.accepted - before.accepted;
-			shared.result.local = after.local - before.local;
-		});
+		shared.clients, !index, plan.turns, [&] { connect_once(target); },
+		[&] { before = sum_when(shared.accepted, warmup); },
+		[&] { shared.result = sum_when(shared.accepted, warmup + counted) - before; });
 }
 
 } // namespace
 
-ShortResult run_short_connections(const ShortPlan &plan)
+AcceptedSum run_short_connections(const ShortPlan &plan)
 {
 	SharedMemory<Shared> memory(plan.client_cpus.size());
 	Shared &shared = memory.get();
@@ -137,15 +119,11 @@ ShortResult run_short_connections(const ShortPlan &plan)
 	enter_netns(plan.client_netns);
 	for (size_t i = 0; i < plan.client_cpus.size(); i++)
 		clients.emplace_back("client", [&, i] { run_client(plan, i, target, shared); });
-	for (Process &client : clients)
-		client.finish();
-	for (Process &worker : workers)
-		if (!worker.alive())
-			throw std::runtime_error("a worker failed");
-	if (shared.result.accepted != plan.connections * plan.client_cpus.size())
+	finish(clients);
+	if (shared.result.all != plan.turns.counted * plan.client_cpus.size())
 		throw std::runtime_error(std::format("{} connections of {} were accepted",
-						     shared.result.accepted,
-						     plan.connections * plan.client_cpus.size()));
+						     shared.result.all,
+						     plan.turns.counted * plan.client_cpus.size()));
 	return shared.result;
 }
 

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 
+#include "bench/accepted.h"
 #include "bench/crowd.h"
+#include "bench/meeting.h"
 #include "bench/setup.h"
 
 namespace lanes {
@@ -22,22 +24,18 @@ struct ShortPlan {
 	std::string address;
 	std::vector<int> client_cpus;
 	std::vector<int> server_cpus;
-	/** Of each client, in the window and before it. */
-	uint32_t connections = 0;
-	uint32_t warmup = 0;
+	/** Connections of each client. */
+	Turns turns;
 	/** There before the first of them. */
 	CrowdPlan crowd;
 };
 
-/** What became of the window's connections. */
-struct ShortResult {
-	uint64_t accepted = 0;
-	/** By a worker on the CPU where the packets were processed. */
-	uint64_t local = 0;
-};
-
-/** One marked window. */
-ShortResult run_short_connections(const ShortPlan &plan);
+/** One marked window.
+ *
+ *  Returns what was accepted in it. Local is what a worker had on the CPU where the
+ *  packets were processed.
+ */
+AcceptedSum run_short_connections(const ShortPlan &plan);
 
 } // namespace lanes
 

@@ -10,9 +10,7 @@
 
 #include <sys/time.h>
 
-#include "bench/accepted.h"
 #include "bench/acceptor.h"
-#include "bench/meeting.h"
 #include "bench/process.h"
 #include "bench/shared_memory.h"
 #include "common/cpus.h"
@@ -32,19 +30,8 @@ constexpr int patience = 1000;
 struct Shared {
 	explicit Shared(size_t processes) : clients(processes) {}
 
-	VisitResult sum() const
-	{
-		VisitResult sum;
-
-		for (const Accepted &one : answered) {
-			sum.connections += one.all;
-			sum.local += one.local;
-		}
-		return sum;
-	}
-
 	Meeting clients;
-	VisitResult before, after;
+	AcceptedSum before, after;
 	Accepted answered[clients_max];
 };
 
@@ -101,9 +88,9 @@ public:
 	void run(bool first)
 	{
 		take_part(
-			shared_.clients, first, {plan_.warmup, plan_.connections}, [&] { visit(); },
-			[&] { shared_.before = shared_.sum(); },
-			[&] { shared_.after = shared_.sum(); });
+			shared_.clients, first, plan_.turns, [&] { visit(); },
+			[&] { shared_.before = sum_of(shared_.answered); },
+			[&] { shared_.after = sum_of(shared_.answered); });
 	}
 
 private:
@@ -115,7 +102,7 @@ private:
 			ask(fd, protocol_.request);
 			if (recv(fd.get(), answer_.data(), answer_.size(), MSG_WAITALL) !=
 			    static_cast<ssize_t>(answer_.size()))
-				throw_errno(errno, "an answer");
+				throw std::runtime_error("an answer ended too early");
 		}
 		if (!answer_.starts_with(protocol_.answer))
 			throw std::runtime_error("an answer is not like the first one");
@@ -146,7 +133,7 @@ Protocol protocol_of(const std::string &name, size_t client)
 	throw UsageError("no protocol '" + name + "': http or resp");
 }
 
-VisitResult run_visits(const VisitPlan &plan)
+AcceptedSum run_visits(const VisitPlan &plan)
 {
 	SharedMemory<Shared> memory(plan.client_cpus.size());
 	Shared &shared = memory.get();
@@ -160,10 +147,8 @@ VisitResult run_visits(const VisitPlan &plan)
 	for (size_t i = 0; i < plan.client_cpus.size(); i++)
 		clients.emplace_back(
 			"client", [&, i] { Client(plan, i, answer_length, shared).run(i == 0); });
-	for (Process &client : clients)
-		client.finish();
-	return {shared.after.connections - shared.before.connections,
-		shared.after.local - shared.before.local};
+	finish(clients);
+	return shared.after - shared.before;
 }
 
 } // namespace lanes

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "bench/accepted.h"
+#include "bench/meeting.h"
 #include "common/endpoint.h"
 
 namespace lanes {
@@ -28,25 +30,20 @@ struct VisitPlan {
 	std::string protocol;
 	Endpoint server;
 	std::vector<int> client_cpus;
-	/** Of each client, in the window and before it. */
-	uint32_t connections = 0;
-	uint32_t warmup = 0;
+	/** Connections of each client. */
+	Turns turns;
 	/** Of each connection. */
 	uint32_t requests = 1;
 };
 
-struct VisitResult {
-	uint64_t connections = 0;
-	/** Answered from the CPU that they came from; over loopback only. */
-	uint64_t local = 0;
-};
-
 /** One marked window. A server that does not listen yet is waited for.
  *
+ *  Returns the window's connections. Local are those that were answered from the CPU
+ *  that they came from; over loopback only.
  *  Throws std::runtime_error if an answer is not what the protocol expects, or
  *  ends too early.
  */
-VisitResult run_visits(const VisitPlan &plan);
+AcceptedSum run_visits(const VisitPlan &plan);
 
 } // namespace lanes
 

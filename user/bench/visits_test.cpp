@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/* Answers whatever comes with the same, on one CPU. */
+/* Answers whatever comes with the same, on one CPU, but for what it refuses. */
 class FakeServer {
 public:
 	FakeServer(std::string answer, int cpu)
@@ -39,6 +39,7 @@ public:
 			serve();
 		});
 	}
+	void refuse(const std::string &text) { refused_ = text; }
 	Endpoint where() const { return Endpoint::of_socket(listener_.get()); }
 
 	std::atomic<int> connections{0};
@@ -48,6 +49,7 @@ private:
 	void serve()
 	{
 		char request[512];
+		ssize_t got;
 
 		for (;;) {
 			const Fd fd(accept(listener_.get(), nullptr, nullptr));
@@ -55,14 +57,18 @@ private:
 			if (!fd)
 				return;
 			connections++;
-			while (recv(fd.get(), request, sizeof(request), 0) > 0) {
+			while ((got = recv(fd.get(), request, sizeof(request), 0)) > 0) {
 				requests++;
+				if (std::string_view(request, static_cast<size_t>(got))
+					    .find(refused_) != std::string_view::npos)
+					break;
 				send(fd.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
 			}
 		}
 	}
 
 	const std::string answer_;
+	std::string refused_ = "nothing";
 	const int cpu_;
 	const Fd listener_;
 	std::jthread thread_;
@@ -73,8 +79,7 @@ VisitPlan plan_of(const FakeServer &server, int cpu)
 	return {.protocol = "http",
 		.server = server.where(),
 		.client_cpus = {cpu},
-		.connections = 3,
-		.warmup = 2,
+		.turns = {.warmup = 2, .counted = 3},
 		.requests = 4};
 }
 
@@ -88,7 +93,7 @@ TEST(visits, only_those_of_the_window_are_told)
 	FakeServer server(good, cpu);
 
 	server.open();
-	EXPECT_EQ(run_visits(plan_of(server, cpu)).connections, 3U);
+	EXPECT_EQ(run_visits(plan_of(server, cpu)).all, 3U);
 	/* One more, with one request, to know the answer. */
 	EXPECT_EQ(server.connections, 1 + 2 + 3);
 	EXPECT_EQ(server.requests, 1 + 4 * (2 + 3));
@@ -119,7 +124,7 @@ TEST(visits, a_server_that_is_late_is_waited_for)
 		server.open();
 	});
 
-	EXPECT_EQ(run_visits(plan_of(server, cpu)).connections, 3U);
+	EXPECT_EQ(run_visits(plan_of(server, cpu)).all, 3U);
 }
 
 TEST(visits, another_answer_is_refused)
@@ -128,11 +133,31 @@ TEST(visits, another_answer_is_refused)
 	FakeServer server("HTTP/1.1 500 No\r\n\r\n", cpu);
 
 	server.open();
-	EXPECT_THROW(run_visits(plan_of(server, cpu)), std::runtime_error);
+	try {
+		run_visits(plan_of(server, cpu));
+		ADD_FAILURE() << "accepted";
+	} catch (const std::runtime_error &error) {
+		EXPECT_NE(std::string(error.what()).find("'HTTP/1.1 500 No"), std::string::npos)
+			<< error.what();
+	}
+}
+
+TEST(visits, one_client_that_fails_ends_all)
+{
+	const int cpu = allowed_cpus().front();
+	FakeServer server("+OK\r\n", cpu);
+	VisitPlan plan = plan_of(server, cpu);
+
+	plan.protocol = "resp";
+	plan.client_cpus = {cpu, cpu};
+	server.refuse("client:1");
+	server.open();
+	EXPECT_THROW(run_visits(plan), std::runtime_error);
 }
 
 TEST(visits, each_client_has_a_key)
 {
-	EXPECT_NE(protocol_of("resp", 0).request, protocol_of("resp", 1).request);
+	EXPECT_NE(protocol_of("resp", 0).request.find("client:0"), std::string::npos);
+	EXPECT_NE(protocol_of("resp", 1).request.find("client:1"), std::string::npos);
 	EXPECT_THROW(protocol_of("smtp", 0), UsageError);
 }
