@@ -39,7 +39,7 @@ struct lanes_cache_slot {
  * @count: of them in use
  * @cursor: where the next sweep begins
  * @sweep: runs while @count is not 0
- * @slot: the slots
+ * @slot: the slots; apart, as @entries of them are a power of two in bytes
  */
 struct lanes_cache_table {
 	struct lanes_net	*ln;
@@ -48,8 +48,8 @@ struct lanes_cache_table {
 	u32			count;
 	u32			cursor;
 	struct timer_list	sweep;
-	struct lanes_cache_slot	slot[];
-};
+	struct lanes_cache_slot	*slot;
+} ____cacheline_aligned;
 
 /**
  * struct lanes_cache - one network namespace's tables
@@ -283,9 +283,31 @@ static void lanes_cache_free(struct lanes_cache *cache)
 		if (!cache->table[cpu])
 			continue;
 		lanes_cache_flush(cache->table[cpu]);
-		kvfree(cache->table[cpu]);
+		kvfree(cache->table[cpu]->slot);
+		kfree(cache->table[cpu]);
 	}
 	kfree(cache);
+}
+
+static struct lanes_cache_table *
+lanes_cache_table_alloc(struct lanes_net *ln, unsigned int entries, int cpu)
+{
+	struct lanes_cache_table *table;
+
+	table = kzalloc_node(sizeof(*table), GFP_KERNEL, cpu_to_node(cpu));
+	if (!table)
+		return NULL;
+	table->slot = kvzalloc_node(array_size(entries, sizeof(*table->slot)),
+				    GFP_KERNEL, cpu_to_node(cpu));
+	if (!table->slot) {
+		kfree(table);
+		return NULL;
+	}
+	table->ln = ln;
+	table->cpu = cpu;
+	table->entries = entries;
+	timer_setup(&table->sweep, lanes_cache_sweep, TIMER_PINNED);
+	return table;
 }
 
 static struct lanes_cache *lanes_cache_alloc(struct lanes_net *ln,
@@ -299,16 +321,11 @@ static struct lanes_cache *lanes_cache_alloc(struct lanes_net *ln,
 	if (!cache)
 		return NULL;
 	for_each_possible_cpu(cpu) {
-		table = kvzalloc_node(struct_size(table, slot, entries),
-				      GFP_KERNEL, cpu_to_node(cpu));
+		table = lanes_cache_table_alloc(ln, entries, cpu);
 		if (!table) {
 			lanes_cache_free(cache);
 			return NULL;
 		}
-		table->ln = ln;
-		table->cpu = cpu;
-		table->entries = entries;
-		timer_setup(&table->sweep, lanes_cache_sweep, TIMER_PINNED);
 		cache->table[cpu] = table;
 	}
 	return cache;

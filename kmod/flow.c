@@ -16,13 +16,14 @@
  * struct lanes_flows - the table
  * @rcu: for the free
  * @sets: a power of two
- * @flow: @sets times LANES_FLOW_WAYS records
+ * @flow: @sets times LANES_FLOW_WAYS records, apart: a power of two in bytes
+ *	takes no more than that, and has its sets in lines of their own
  */
 struct lanes_flows {
 	struct rcu_head		rcu;
 	u32			sets;
-	struct lanes_flow	flow[] ____cacheline_aligned;
-};
+	struct lanes_flow	*flow;
+} ____cacheline_aligned;
 
 static u16 lanes_flow_now(void)
 {
@@ -222,6 +223,21 @@ static void lanes_flows_copy(struct lanes_flows *to, struct lanes_flows *from)
 	}
 }
 
+static struct lanes_flows *lanes_flows_alloc(unsigned int entries)
+{
+	struct lanes_flows *flows = kmalloc(sizeof(*flows), GFP_KERNEL);
+
+	if (!flows)
+		return NULL;
+	flows->sets = entries / LANES_FLOW_WAYS;
+	flows->flow = kvcalloc(entries, sizeof(*flows->flow), GFP_KERNEL);
+	if (!flows->flow) {
+		kfree(flows);
+		return NULL;
+	}
+	return flows;
+}
+
 /**
  * lanes_flows_resize() - give a network namespace a flow table, or none
  * @ln: network namespace
@@ -243,15 +259,16 @@ int lanes_flows_resize(struct lanes_net *ln, unsigned int entries)
 	old = rcu_dereference_protected(ln->flows,
 					lockdep_is_held(&lanes_mutex));
 	if (entries) {
-		new = kvzalloc(struct_size(new, flow, entries), GFP_KERNEL);
+		new = lanes_flows_alloc(entries);
 		if (!new)
 			return -ENOMEM;
-		new->sets = entries / LANES_FLOW_WAYS;
 		if (old)
 			lanes_flows_copy(new, old);
 	}
 	rcu_assign_pointer(ln->flows, new);
-	if (old)
-		kvfree_rcu(old, rcu);
+	if (old) {
+		kvfree_rcu_mightsleep(old->flow);
+		kfree_rcu(old, rcu);
+	}
 	return 0;
 }
