@@ -5,11 +5,11 @@
 #include <cerrno>
 
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "common/endpoint.h"
 #include "engine/engine_fixture.h"
+#include "engine/no_descriptors.h"
 
 using namespace lanes;
 
@@ -86,15 +86,13 @@ TEST_P(EngineTest, accept_ends_with_what_broke_it)
 	Rig rig(GetParam(), 256, 0, with);
 	const Fd listener = listening_socket();
 	const Fd client = connect_to(listener);
-	rlimit before{}, none{};
 
-	getrlimit(RLIMIT_NOFILE, &before);
-	none = before;
-	none.rlim_cur = 3;
-	setrlimit(RLIMIT_NOFILE, &none);
-	rig.engine->accept(0, listener.get());
-	EXPECT_TRUE(rig.until([&] { return !rig.events->accept_ends.empty(); }));
-	setrlimit(RLIMIT_NOFILE, &before);
+	{
+		const NoDescriptors none;
+
+		rig.engine->accept(0, listener.get());
+		EXPECT_TRUE(rig.until([&] { return !rig.events->accept_ends.empty(); }));
+	}
 	EXPECT_EQ(rig.events->accept_ends[0], std::pair(0U, EMFILE));
 	rig.engine->accept(0, listener.get());
 	EXPECT_TRUE(rig.until([&] { return rig.events->slots.size() == 1; }));

@@ -46,9 +46,18 @@ bool wait_for(int fd, short events, Clock::time_point until)
 	return poll(&item, 1, static_cast<int>(std::max<int64_t>(left.count(), 0))) > 0;
 }
 
+int tcp_socket()
+{
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		throw_errno(errno, "socket");
+	return fd;
+}
+
 Fd listen_here()
 {
-	Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	Fd fd(tcp_socket());
 	const sockaddr_in address = loopback(0);
 
 	set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
@@ -81,7 +90,7 @@ bool eventually(const std::function<bool()> &condition, milliseconds limit)
 	return true;
 }
 
-Peer::Peer(uint16_t port, int receive_buffer) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+Peer::Peer(uint16_t port, int receive_buffer) : fd_(tcp_socket())
 {
 	const sockaddr_in address = loopback(port);
 
