@@ -49,22 +49,21 @@ boot() {
 # with_seeds SEEDS NAME...: `measure NAME SEED` of each, in as many VMs at a time as
 # the host has CPUs. Sets $names to what they have measured.
 with_seeds() {
-	local seeds=$1 one seed pid
-	local -a running=()
+	local seeds=$1 one seed running=0
 	shift
 	names=()
 	for one; do
 		for ((seed = 1; seed <= seeds; seed++)); do
-			if [ ${#running[@]} = "$(nproc)" ]; then
-				wait "${running[0]}"
-				running=("${running[@]:1}")
+			if ((running == $(nproc))); then
+				wait -n
+				running=$((running - 1))
 			fi
 			measure "$one" "$seed" &
-			running+=($!)
+			running=$((running + 1))
 			names+=("$out/$one-$seed")
 		done
 	done
-	for pid in "${running[@]}"; do
-		wait "$pid"
+	for (( ; running; running--)); do
+		wait -n
 	done
 }
