@@ -52,8 +52,9 @@
  * Module text
  *
  * A reference for the ULP, one for the top half's ops, one per bottom half.
- * do_accept() takes another for the new socket, which accept drops once it
- * has put the stock ops back. After a detach a task can still be between
+ * do_accept() takes another for the new socket, which accept drops when it
+ * returns: whom a detach wakes sleeps on in the stock accept, called by ours,
+ * and holds the module until then. After a detach a task can still be between
  * reading sock->ops and entering, or between leaving and returning: it is
  * not asleep there, so synchronize_rcu_tasks() waits for it before the last
  * references go; exit waits so for sock_diag(7), which has none. No child

@@ -158,33 +158,14 @@ static int lanes_wait(struct lanes_listener *l, long *timeo)
 	return err;
 }
 
-/**
- * lanes_accept() - accept(2) and its like on an attached socket
- * @sock: the top half's
- * @newsock: the socket to be connected
- * @arg: as of proto_ops.accept
- *
- * Context: process context, no lock held.
- * Return: 0 or what a stock listener would say.
- */
-int lanes_accept(struct socket *sock, struct socket *newsock,
-		 struct proto_accept_arg *arg)
+static int __lanes_accept(const struct proto_ops *stock, struct socket *sock,
+			  struct socket *newsock, struct proto_accept_arg *arg)
 {
-	const struct proto_ops *stock = lanes_ops_stock(sock->sk);
 	bool block = !(arg->flags & O_NONBLOCK);
 	struct lanes_listener *l;
 	struct lanes_lane *own;
 	long timeo;
 	int err;
-
-	/* do_accept() gave the new socket our table and a reference to us,
-	 * unless an old kernel's read sock->ops before the attach.
-	 */
-	if (newsock->ops == lanes_ops_ours(sock->sk)) {
-		newsock->ops = stock;
-		__module_get(stock->owner);
-		module_put(THIS_MODULE);
-	}
 
 	l = lanes_get(sock->sk);
 	if (!l)
@@ -222,6 +203,36 @@ int lanes_accept(struct socket *sock, struct socket *newsock,
 	if (block && !lanes_queue_empty(l->top))
 		lanes_wake_global(l);
 	lanes_put(l);
+	return err;
+}
+
+/**
+ * lanes_accept() - accept(2) and its like on an attached socket
+ * @sock: the top half's
+ * @newsock: the socket to be connected
+ * @arg: as of proto_ops.accept
+ *
+ * Context: process context, no lock held.
+ * Return: 0 or what a stock listener would say.
+ */
+int lanes_accept(struct socket *sock, struct socket *newsock,
+		 struct proto_accept_arg *arg)
+{
+	const struct proto_ops *stock = lanes_ops_stock(sock->sk);
+	int err;
+
+	/* do_accept() gave the new socket our table and a reference to us,
+	 * unless an old kernel's read sock->ops before the attach. We keep one
+	 * until we return: after a detach the stock accept sleeps in our frame.
+	 */
+	if (newsock->ops == lanes_ops_ours(sock->sk)) {
+		newsock->ops = stock;
+		__module_get(stock->owner);
+	} else {
+		__module_get(THIS_MODULE);
+	}
+	err = __lanes_accept(stock, sock, newsock, arg);
+	module_put(THIS_MODULE);
 	return err;
 }
 

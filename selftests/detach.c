@@ -276,6 +276,34 @@ TEST(detach__sleeper_in_accept)
 	finish_detacher(&d, accept(d.fd, NULL, NULL));
 }
 
+static void *accept_one(void *arg)
+{
+	return (void *)(intptr_t)accept(*(int *)arg, NULL, NULL);
+}
+
+/* The sleeper may be in the module's text. */
+TEST(detach__sleeper_in_accept_keeps_the_module)
+{
+	struct endpoint to;
+	pthread_t sleeper;
+	void *child;
+	int fd, client;
+
+	need_lanes();
+	fd = listen_lanes(V4, 8, &to);
+	ASSERT_EQ(pthread_create(&sleeper, NULL, accept_one, &fd), 0);
+	sleep_ms(slow_ms(30));
+	MUST(lanes_detach(fd));
+	CHECK(!WITHIN(1500, module_unload() == 0));
+	client = dial_on(0, &to);
+	pthread_join(sleeper, &child);
+	CHECK(same_socket(client, (int)(intptr_t)child));
+	hang_up(client);
+	close((int)(intptr_t)child);
+	CHECK(WITHIN(5000, module_unload() == 0));
+	module_load();
+}
+
 TEST(detach__sleeper_in_poll)
 {
 	struct detacher d;
