@@ -29,8 +29,8 @@ static int sockets_used(void)
 	return nr;
 }
 
-/* What ksoftirqd may take to process the last packet. */
-#define LATE_MS 500
+/* What ksoftirqd may take to process the last packet while the host compiles. */
+#define LATE_MS 2000
 
 /* Ends a connection and begins another with the same tuple: it finds what it
  * should of the old one, and what it sends is for the new socket. Returns 0, or
