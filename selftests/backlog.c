@@ -193,16 +193,19 @@ static int admitted_by_acks(enum kind kind, int backlog, int client_netns)
 
 static void compare_acks(int client_netns)
 {
+	enum { BACKLOG = 7, ROOM = BACKLOG + 1 };
 	int stock, nr;
 
 	write_sysctl("net.ipv4.tcp_syncookies", "0");
-	stock = admitted_by_acks(STOCK, 7, client_netns);
-	CHECK_EQ(stock, 8);
+	stock = admitted_by_acks(STOCK, BACKLOG, client_netns);
+	/* Several CPUs may find room for the last one at the same time. */
+	CHECK_OP(stock, >=, ROOM);
+	CHECK_OP(stock, <, ROOM + nr_cpus());
 	for (enum kind kind = LANES_GLOBAL; kind < NR_KINDS; kind++) {
-		nr = admitted_by_acks(kind, 7, client_netns);
+		nr = admitted_by_acks(kind, BACKLOG, client_netns);
 		harness_diag("stock %d, %s %d", stock, kind_name[kind], nr);
-		CHECK_OP(nr, >=, stock);
-		CHECK_OP(nr, <=, stock + nr_cpus());
+		CHECK_OP(nr, >=, ROOM);
+		CHECK_OP(nr, <=, ROOM + nr_cpus());
 	}
 }
 

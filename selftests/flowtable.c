@@ -152,9 +152,11 @@ static void survive_flood(long entries)
 	if (!plain() && scaled(100) == 100)
 		CHECK_OP(grown.of[FLOW_REPLACED] + grown.of[FLOW_FULL], >, 0);
 
-	/* None of them is unknown now. */
-	sleep_ms(slow_ms(50));
-	before = stats_read();
+	/* None of them is unknown now, but what of the flood waits still is. */
+	do {
+		before = stats_read();
+		sleep_ms(slow_ms(50));
+	} while (stat_grown(&before, STEER_UNKNOWN));
 	CHECK_EQ(ask_all(flows, NR_FLOWS), 0);
 	grown = stats_since(&before);
 	stats_diag("after the flood", &grown);
