@@ -155,7 +155,7 @@ static void survive_flood(long entries)
 	/* None of them is unknown now, but what of the flood waits still is. */
 	do {
 		before = stats_read();
-		sleep_ms(slow_ms(50));
+		sleep_ms(slow_ms(250));
 	} while (stat_grown(&before, STEER_UNKNOWN));
 	CHECK_EQ(ask_all(flows, NR_FLOWS), 0);
 	grown = stats_since(&before);
